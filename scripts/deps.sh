@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs the Debian and Ubuntu packages that building, testing and the demo
+# need and that are missing here. With nothing missing it does nothing, and
+# needs no root.
+set -euo pipefail
+
+packages=(
+  # the plugin: a C compiler for libnbd, and qemu-nbd, which it runs
+  gcc make pkg-config dpkg-dev ca-certificates qemu-utils
+  # the demo: a disk from Debian's packages, and a machine to boot it
+  mmdebstrap uidmap debian-archive-keyring fdisk e2fsprogs dosfstools mtools
+  xorriso qemu-system-x86
+  # tests and benchmarks: makers of disks, and other readers to compare with
+  acl attr bzip2 curl fuse2fs gzip libarchive-tools libcap2-bin pigz procps python3
+  shellcheck time util-linux xfsprogs xz-utils
+)
+
+command -v go >/dev/null || {
+  echo "deps: Go is missing: see https://go.dev/doc/install" >&2
+  exit 1
+}
+command -v dpkg-query >/dev/null || {
+  echo "deps: not a Debian or Ubuntu: install what is missing yourself: ${packages[*]}" >&2
+  exit 0
+}
+
+missing=()
+for package in "${packages[@]}"; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+    missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+echo "deps: installing ${missing[*]}"
+root=()
+[ "$(id -u)" = 0 ] || root=(sudo)
+"${root[@]}" apt-get update -q
+"${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+  apt-get install -q -y --no-install-recommends "${missing[@]}"
