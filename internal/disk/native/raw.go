@@ -1,0 +1,41 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/disk/extent"
+)
+
+// raw is a file, or a block device, that holds a disk byte for byte.
+type raw struct {
+	*os.File
+	extents *extent.Map
+}
+
+func openRaw(ctx context.Context, file *os.File) (reader, error) {
+	size, err := file.Seek(0, io.SeekEnd) // unlike stat, it knows block devices
+	if err != nil {
+		return nil, fmt.Errorf("find size: %w", err)
+	}
+	extents := extent.New((size + sectorSize - 1) / sectorSize * sectorSize)
+	if err := addStored(ctx, file, size, extents); err != nil {
+		return nil, fmt.Errorf("find holes: %w", err)
+	}
+	return &raw{file, extents}, nil
+}
+
+func (r *raw) layout() *extent.Map { return r.extents }
+
+// ReadAt reads zeros from the end of the file to the end of its last sector.
+func (r *raw) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.File.ReadAt(p, off)
+	if errors.Is(err, io.EOF) && off+int64(len(p)) <= r.extents.Size() && len(p)-n < sectorSize {
+		clear(p[n:])
+		return len(p), nil
+	}
+	return n, err
+}

@@ -1,0 +1,186 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os/exec"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/disk/extent"
+	"github.com/packer-maas/packer-plugin-maas/internal/disk/native"
+	"github.com/packer-maas/packer-plugin-maas/internal/disk/nbd"
+)
+
+// Options says how to open an image. The zero value is right for most.
+type Options struct {
+	// Format is the image's format by QEMU's name, one of Formats; "" finds it
+	// by the image's content. A format that makes QEMU open further files
+	// (qcow2 with a backing file, vmdk) is found so only where the file's name
+	// agrees: a guest can write any content to the start of a raw disk.
+	Format string
+	// InProcess reads the image in this process even where qemu-nbd is to be
+	// had.
+	InProcess bool
+	// Log, if set, is told how the image is read.
+	Log func(message string)
+}
+
+// Formats are the formats that Open knows.
+var Formats = []string{formatRaw, formatQcow2, formatVHDX, formatVMDK, formatVDI, formatVPC}
+
+// backend reads the stored parts of a disk.
+type backend interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+	Extents() *extent.Map
+}
+
+// Open opens the image in the file path. When ctx is cancelled, all that
+// belongs to it ends and reads fail; Close must be called all the same.
+func Open(ctx context.Context, path string, opts Options) (Disk, error) {
+	if opts.Log == nil {
+		opts.Log = func(string) {}
+	}
+	opened, err := open(ctx, path, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open disk %q: %w", path, err)
+	}
+	if opened.Size() == 0 {
+		_ = opened.Close()
+		return nil, fmt.Errorf("open disk %q: %w", path, errNoBytes)
+	}
+	return newImage(ctx, opened), nil
+}
+
+func open(ctx context.Context, path string, opts Options) (backend, error) {
+	format, err := imageFormat(path, opts.Format)
+	if err != nil {
+		return nil, err
+	}
+	chain, err := imageChain(path, format, opts.Format != "")
+	if err != nil {
+		return nil, err
+	}
+	if err := checkComplete(ctx, path, format); err != nil {
+		return nil, err
+	}
+	if !opts.InProcess {
+		client, err := nbd.Open(ctx, nbd.Config{Path: path, Format: format})
+		if err == nil {
+			opts.Log(fmt.Sprintf("reading %s as %s through %s", path, format, nbd.Program))
+			return client, nil
+		}
+		reason, advice := unavailable(err)
+		if reason == "" {
+			return nil, fmt.Errorf("read as %s: %w", format, err)
+		}
+		if chain == nil {
+			return nil, fmt.Errorf("%s, which images in %s format need: %s", reason, format, advice)
+		}
+		opts.Log(fmt.Sprintf("reading %s as %s in this process, for %s", path, format, reason))
+	}
+	if chain == nil {
+		return nil, fmt.Errorf("images in %s format cannot be read in this process", format)
+	}
+	for _, layer := range chain {
+		if err := checkUnused(layer.Path); err != nil {
+			return nil, err
+		}
+	}
+	return native.Open(ctx, chain)
+}
+
+// unavailable says why there is no NBD on this machine and what to do about
+// it. It returns "" where err is about the image.
+func unavailable(err error) (reason, advice string) {
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return nbd.Program + " is not installed",
+			"install the package qemu-utils (Debian, Ubuntu) or qemu-img (Fedora, RHEL and others)"
+	case errors.Is(err, nbd.ErrUnavailable):
+		return "this plugin was " + err.Error(),
+			"use a released binary, or convert the image by qemu-img convert -O qcow2"
+	}
+	return "", ""
+}
+
+// image is the Disk that Open returns.
+type image struct {
+	source  backend
+	extents *extent.Map
+	cache   *cache
+	ctx     context.Context // done when the image is closed or its parent cancelled
+	cancel  context.CancelCauseFunc
+}
+
+func newImage(ctx context.Context, source backend) *image {
+	i := &image{source: source, extents: source.Extents(), cache: newCache(source)}
+	i.ctx, i.cancel = context.WithCancelCause(ctx)
+	return i
+}
+
+// Size implements Volume.
+func (i *image) Size() int64 { return i.source.Size() }
+
+// ReadAt implements io.ReaderAt.
+func (i *image) ReadAt(p []byte, off int64) (int, error) {
+	if i.ctx.Err() != nil {
+		return 0, fmt.Errorf("read disk: %w", context.Cause(i.ctx))
+	}
+	p, end, err := clip(p, off, i.Size())
+	if err != nil {
+		return 0, err
+	}
+	n, err := i.extents.Read(p, off, i.cache.ReadAt)
+	if err != nil {
+		return n, fmt.Errorf("read disk: %w", err)
+	}
+	return n, end
+}
+
+// clip cuts a read to what a volume of size bytes has; end is io.EOF where
+// that is less than was asked for.
+func clip(p []byte, off, size int64) (part []byte, end, err error) {
+	switch {
+	case off < 0:
+		return nil, nil, fmt.Errorf("read disk at offset %d: %w", off, fs.ErrInvalid)
+	case len(p) == 0:
+		return nil, nil, nil
+	case off >= size:
+		return nil, nil, io.EOF
+	case int64(len(p)) > size-off:
+		return p[:size-off], io.EOF, nil
+	}
+	return p, nil, nil
+}
+
+// Prefetch implements Volume.
+func (i *image) Prefetch(off, n int64) {
+	if i.ctx.Err() == nil {
+		i.cache.Prefetch(off, n)
+	}
+}
+
+// Extents implements Disk.
+func (i *image) Extents(off, n int64) iter.Seq[Extent] {
+	return func(yield func(Extent) bool) {
+		for run := range i.extents.Runs(off, n) {
+			if !yield(Extent(run)) {
+				return
+			}
+		}
+	}
+}
+
+// Close ends all that belongs to the image. Reads on their way fail.
+func (i *image) Close() error {
+	i.cancel(fs.ErrClosed)
+	i.cache.stop()
+	err := i.source.Close()
+	i.cache.wait()
+	return err
+}

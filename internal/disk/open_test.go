@@ -1,0 +1,188 @@
+package disk_test
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/disk"
+	"github.com/packer-maas/packer-plugin-maas/internal/disk/disktest"
+)
+
+// patch overwrites bytes of a file.
+func patch(t *testing.T, path string, off int64, data string) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteAt([]byte(data), off); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	disktest.Require(t, "qemu-img")
+	img := func(args ...string) func(*testing.T, string) {
+		return func(t *testing.T, path string) {
+			disktest.Run(t, filepath.Dir(path), "qemu-img", append([]string{"create", "-q"}, args...)...)
+		}
+	}
+	plain := img("-f", "qcow2", "disk.qcow2", "8M")
+	patched := func(off int64, data string) func(*testing.T, string) {
+		return func(t *testing.T, path string) {
+			plain(t, path)
+			patch(t, path, off, data)
+		}
+	}
+	over := func(name string) func(*testing.T, string) {
+		return img("-f", "qcow2", "-u", "-F", "raw", "-b", name, "disk.qcow2", "8M")
+	}
+	tests := map[string]struct {
+		make   func(t *testing.T, path string) // the file disk.qcow2
+		format string
+		want   string
+	}{
+		"missing":         {func(*testing.T, string) {}, "", "no such file"},
+		"directory":       {func(t *testing.T, path string) { _ = os.Mkdir(path, 0o755) }, "", "is a directory"},
+		"device":          {func(t *testing.T, path string) { _ = os.Symlink("/dev/null", path) }, "", "neither a file"},
+		"empty":           {func(t *testing.T, path string) { _ = os.WriteFile(path, nil, 0o644) }, "", "the file is empty"},
+		"no bytes":        {img("-f", "qcow2", "disk.qcow2", "0"), "", "the disk has no bytes"},
+		"unknown format":  {plain, "iso", `format "iso" is not known; known are raw, qcow2`},
+		"not qcow2":       {func(t *testing.T, path string) { _ = os.WriteFile(path, make([]byte, 9999), 0o644) }, "qcow2", "not a qcow2 image"},
+		"encrypted":       {patched(32, "\x00\x00\x00\x02"), "", "encrypted"},
+		"corrupt":         {patched(79, "\x02"), "", "marked as corrupt"},
+		"version":         {patched(7, "\x09"), "", "version 9"},
+		"cluster size":    {patched(20, "\x00\x00\x00\x3f"), "", "clusters of 2^63 bytes"},
+		"L1 size":         {patched(36, "\x7f\xff\xff\xff"), "", "L1 table of 2147483647 entries"},
+		"L1 too short":    {patched(24, "\x00\x00\x01"), "", "L1 table has 1 entries"},
+		"L1 outside":      {patched(40, "\x00\x00\x01"), "", "past the end of the file"},
+		"disk size":       {patched(24, "\xff"), "", "out of range"},
+		"backing missing": {over("gone.raw"), "", `its backing file "`},
+		"backing itself":  {img("-f", "qcow2", "-u", "-F", "qcow2", "-b", "./disk.qcow2", "disk.qcow2", "8M"), "", "loop"},
+		"backing by URL":  {over("nbd://localhost/x"), "", "not a plain file name"},
+		"backing by JSON": {over(`json:{"driver":"raw","file":{"driver":"file","filename":"/etc/passwd"}}`), "", "not a plain file name"},
+		"backing format":  {img("-f", "qcow2", "-u", "-F", "vmdk", "-b", "/etc/passwd", "disk.qcow2", "8M"), "", `the format "vmdk"`},
+		"data elsewhere":  {img("-f", "qcow2", "-o", "data_file=data.raw", "disk.qcow2", "8M"), "", `another file, "data.raw"`},
+	}
+	for name, test := range tests {
+		for reader, inProcess := range map[string]bool{"default": false, "in process": true} {
+			t.Run(name+"/"+reader, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "disk.qcow2")
+				test.make(t, path)
+				d, err := disk.Open(t.Context(), path, disk.Options{Format: test.format, InProcess: inProcess})
+				if err == nil {
+					d.Close()
+					t.Fatal("no error")
+				}
+				if !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), `open disk "`+path) {
+					t.Errorf("error %q, want %q", err, test.want)
+				}
+			})
+		}
+	}
+}
+
+// A guest that writes an image's header to its raw disk must not make its
+// builder read further files.
+func TestUntrustedContent(t *testing.T) {
+	disktest.Require(t, "qemu-img")
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte(strings.Repeat("secret! ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	qcow2 := filepath.Join(dir, "guest.raw")
+	disktest.Run(t, dir, "qemu-img", "create", "-q", "-f", "qcow2", "-b", secret, "-F", "raw", qcow2)
+	vmdk := filepath.Join(dir, "guest")
+	descriptor := "# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\ncreateType=\"monolithicFlat\"\nRW 10 FLAT \"secret\" 0\n"
+	if err := os.WriteFile(vmdk, []byte(descriptor), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{qcow2, vmdk} {
+		for _, inProcess := range []bool{false, true} {
+			d, err := disk.Open(t.Context(), path, disk.Options{InProcess: inProcess})
+			if err == nil {
+				d.Close()
+				t.Fatalf("%s was opened", path)
+			}
+			if !strings.Contains(err.Error(), `set the format to "`) {
+				t.Errorf("error %q does not say what to do", err)
+			}
+		}
+		p := make([]byte, 20)
+		n, err := openDisk(t, path, disk.Options{Format: "raw"}).ReadAt(p, 0)
+		if err != nil || strings.Contains(string(p[:n]), "secret") {
+			t.Errorf("read as raw: %q, %v", p[:n], err)
+		}
+	}
+	p := make([]byte, 7)
+	if _, err := openDisk(t, qcow2, disk.Options{Format: "qcow2"}).ReadAt(p, 0); err != nil || string(p) != "secret!" {
+		t.Errorf("read as qcow2: %q, %v", p, err)
+	}
+}
+
+func TestInUse(t *testing.T) {
+	disktest.Require(t, "qemu-img", "qemu-io")
+	path := filepath.Join(t.TempDir(), "disk.qcow2")
+	disktest.Run(t, "", "qemu-img", "create", "-q", "-f", "qcow2", path, "8M")
+	cmd := exec.Command("qemu-io", "-f", "qcow2", path)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = in.Close(); _ = cmd.Wait() }()
+	if _, err := in.Write([]byte("write 0 4k\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil { // it has the image now
+		t.Fatal(err)
+	}
+	for _, inProcess := range []bool{false, true} {
+		_, err := disk.Open(t.Context(), path, disk.Options{InProcess: inProcess})
+		if err == nil || !strings.Contains(err.Error(), "open for writing in another process") {
+			t.Errorf("Open = %v", err)
+		}
+	}
+}
+
+// Without qemu-nbd, raw and qcow2 are read all the same, and other formats say
+// what is missing.
+func TestWithoutServer(t *testing.T) {
+	for _, c := range disktest.Cases {
+		if c.Name != "raw with holes" && c.Name != "qcow2" && c.Name != "vhdx" {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			path := c.Make(t)
+			t.Setenv("PATH", t.TempDir())
+			var log []string
+			d, err := disk.Open(t.Context(), path, disk.Options{Log: func(message string) { log = append(log, message) }})
+			if c.Format == "vhdx" {
+				if err == nil || !strings.Contains(err.Error(), "qemu-utils") && !strings.Contains(err.Error(), "libnbd") {
+					t.Errorf("Open = %v, want what to install", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			if !slices.ContainsFunc(log, func(m string) bool { return strings.Contains(m, "in this process") }) {
+				t.Errorf("log %q does not tell how the image is read", log)
+			}
+		})
+	}
+}
