@@ -1,0 +1,120 @@
+// Package fstest tests readers of file systems against the kernel's own: it
+// fills a mounted file system with what is hard to read right, takes down all
+// there is to know of every file, and compares.
+package fstest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/disk"
+)
+
+// requireAll is the environment variable that makes a missing tool or right a
+// failure, so that nothing stops being tested unseen.
+const requireAll = "MAAS_TEST_REQUIRE_ALL"
+
+// Missing skips the test for a reason, or fails it if all tests are required.
+func Missing(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv(requireAll) == "1" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// RequireRoot says that the test needs root, to mount or to make devices.
+func RequireRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		Missing(t, "needs root")
+	}
+}
+
+// RequireTool says that the test needs programs.
+func RequireTool(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			Missing(t, "needs %s: %v", name, err)
+		}
+	}
+}
+
+// Run runs a program and returns what it said; its failure is the test's.
+func Run(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+// Image makes a file of size bytes with a file system in it: mkfs is the
+// program and its options, to which the file's name is added.
+func Image(t testing.TB, size int64, mkfs ...string) string {
+	t.Helper()
+	RequireTool(t, mkfs[0])
+	path := filepath.Join(t.TempDir(), "image")
+	f, err := os.Create(path)
+	if err == nil {
+		err = f.Truncate(size)
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	Run(t, mkfs[0], append(mkfs[1:len(mkfs):len(mkfs)], path)...)
+	return path
+}
+
+// Copy copies an image, keeping its holes.
+func Copy(t testing.TB, image string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "copy")
+	Run(t, "cp", "--sparse=always", image, path)
+	return path
+}
+
+// Mount has the kernel mount an image and returns the mount point; options are
+// mount(8)'s. It is unmounted by the function returned, or at the test's end.
+func Mount(t testing.TB, image, options string) (dir string, unmount func()) {
+	t.Helper()
+	dir, unmount, err := TryMount(t, image, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, unmount
+}
+
+// Volume opens an image in a plain file.
+func Volume(t testing.TB, path string) disk.Volume {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return volume{f, info.Size()}
+}
+
+// volume is a disk.Volume in a file.
+type volume struct {
+	*os.File
+	size int64
+}
+
+// Size is the file's.
+func (v volume) Size() int64 { return v.size }
+
+// Prefetch has nothing to do.
+func (v volume) Prefetch(off, n int64) {}
