@@ -1,0 +1,128 @@
+// Package system finds the operating system on a disk, joins its volumes as
+// its own /etc/fstab says, and lays over it what an image needs: its identity
+// reset, curtin hooks and extra files. It runs nothing of what it finds.
+package system
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/disk"
+	"github.com/packer-maas/packer-plugin-maas/internal/disk/partition"
+	"github.com/packer-maas/packer-plugin-maas/internal/filesystem"
+	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/probe"
+)
+
+// Volume is a partition, or a disk without a partition table, and what it
+// holds.
+type Volume struct {
+	disk.Volume
+	Partition partition.Partition // of a disk without a table: only its size
+	Type      string              // as blkid(8) names it; "" if unknown
+	FS        filesystem.FS       // nil unless the type is one that can be read
+	Err       error               // why a file system that should be read was not
+}
+
+// Name tells a person which volume this is: "partition 2".
+func (v *Volume) Name() string {
+	if v.Partition.Number == 0 {
+		return "the whole disk"
+	}
+	return fmt.Sprintf("partition %d", v.Partition.Number)
+}
+
+// String is the volume's line in a list of what was seen.
+func (v *Volume) String() string {
+	holds := v.Type
+	switch {
+	case holds == probe.Empty:
+		holds = "nothing known"
+	case v.Err != nil:
+		holds += " that cannot be read: " + v.Err.Error()
+	case v.FS == nil:
+		holds += ", which is not read"
+	}
+	var names []string
+	if v.FS != nil {
+		info := v.FS.Info()
+		names = appendName(names, "UUID", info.UUID)
+		names = appendName(names, "LABEL", info.Label)
+	}
+	names = appendName(names, "PARTLABEL", v.Partition.Name)
+	if len(names) > 0 {
+		holds += " (" + strings.Join(names, ", ") + ")"
+	}
+	return fmt.Sprintf("%s, %s: %s", v.Name(), humanSize(v.Size()), holds)
+}
+
+func appendName(names []string, key, value string) []string {
+	if value == "" {
+		return names
+	}
+	return append(names, key+"="+printable(value))
+}
+
+func humanSize(n int64) string {
+	const unit = 1024
+	switch {
+	case n >= unit*unit*unit:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(unit*unit*unit))
+	case n >= unit*unit:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(unit*unit))
+	}
+	return fmt.Sprintf("%.1f KiB", float64(n)/unit)
+}
+
+// Volumes lists what is on a disk, read or not.
+func Volumes(d disk.Volume) ([]*Volume, error) {
+	volumes, _, err := scan(d)
+	return volumes, err
+}
+
+// HasFolder says whether there is a folder of that name on the volume, which
+// has to be one that can be read. Symbolic links are followed as if the volume
+// were the root.
+func (v *Volume) HasFolder(name string) (bool, error) {
+	at, _, err := namespace{".": v}.lookup(name)
+	if err != nil {
+		return false, ignoreMissing(err)
+	}
+	return at.Mode.IsDir(), nil
+}
+
+// scan lists the volumes of a disk and opens those that can be read. One that
+// cannot be is an error only if the system needs it.
+func scan(d disk.Volume) ([]*Volume, []string, error) {
+	table, err := partition.Read(d)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read partition table: %w", err)
+	}
+	var volumes []*Volume
+	for _, p := range table.Partitions {
+		if p.Container {
+			continue // of logical partitions, which are listed too
+		}
+		section, err := p.Volume(d)
+		if err != nil {
+			return nil, nil, err
+		}
+		volumes = append(volumes, open(&Volume{Volume: section, Partition: p}))
+	}
+	if table.Scheme == partition.None {
+		volumes = append(volumes, open(&Volume{Volume: d, Partition: partition.Partition{Size: d.Size()}}))
+	}
+	return volumes, table.Warnings, nil
+}
+
+func open(v *Volume) *Volume {
+	if v.Type, v.Err = probe.Type(v); v.Err != nil || !probe.Readable(v.Type) {
+		return v
+	}
+	if fs, err := probe.Open(v, v.Type); err != nil {
+		v.Err = err
+	} else {
+		v.FS = fs
+		v.Type = fs.Info().Type
+	}
+	return v
+}
