@@ -1,0 +1,89 @@
+package pack
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/disk"
+	"github.com/packer-maas/packer-plugin-maas/internal/image"
+	"github.com/packer-maas/packer-plugin-maas/internal/system"
+)
+
+// installerFolders are those by one of which curtin recognises the partition
+// to finish the installation on (curtin/block/__init__.py, get_root_device).
+var installerFolders = []string{"curtin", "system-data/var/lib/snapd", "snaps"}
+
+// packDisk packs the disk as it is.
+func packDisk(ctx context.Context, d disk.Disk, job Job, to Reporter) (Result, error) {
+	if err := job.checkWhole(); err != nil {
+		return Result{}, err
+	}
+	volumes, err := system.Volumes(d)
+	if err != nil {
+		return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
+	}
+	if err := checkPartitions(volumes, to); err != nil {
+		return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
+	}
+	to.Say(fmt.Sprintf("The whole disk of %d bytes: machines need a disk at least as large", d.Size()))
+
+	result := Result{System: "whole disk"}
+	if s, err := system.Open(d, system.Options{}); err == nil {
+		result.System, result.Release = s.Name, s.Release
+	}
+	total := int64(0)
+	for run := range d.Extents(0, d.Size()) {
+		if !run.Hole {
+			total += run.Length
+		}
+	}
+	job.Image.Progress = func(done int64) { to.Progress(done, total) }
+	result.Summary, err = image.PackDisk(ctx, job.Output, d, job.Image)
+	return result, err
+}
+
+// checkWhole refuses what would change files on the disk.
+func (job Job) checkWhole() error {
+	if len(job.KeepIdentity) > 0 || job.CurtinHooks != "" || job.Overlay != "" || job.System.Root != "" || len(job.System.SkipMounts) > 0 {
+		return fmt.Errorf("filetype %s: a whole disk is packed as it is; nothing can be chosen on it, laid over it or kept", job.Image.Filetype)
+	}
+	return nil
+}
+
+// checkPartitions looks for what curtin needs: a partition, on which there is
+// a folder that it knows.
+func checkPartitions(volumes []*system.Volume, to Reporter) error {
+	var unread []string
+	partitions, found := 0, false
+	for _, v := range volumes {
+		if v.Partition.Number == 0 {
+			continue
+		}
+		partitions++
+		to.Say("  " + v.String())
+		if v.FS == nil {
+			unread = append(unread, v.Name())
+			continue
+		}
+		for _, name := range installerFolders {
+			is, err := v.HasFolder(name)
+			if err != nil {
+				unread = append(unread, v.Name())
+				break
+			}
+			found = found || is
+		}
+	}
+	switch {
+	case partitions == 0:
+		return fmt.Errorf("the disk has no partitions: curtin, which writes a whole disk to the machine, looks for the system on its partitions only; pack it as tgz, or give the disk a partition table")
+	case found:
+	case len(unread) > 0:
+		to.Say(fmt.Sprintf("Note: curtin needs a folder /curtin on one of the partitions; there is none on those that can be read here, and %s cannot be.",
+			strings.Join(unread, ", ")))
+	default:
+		to.Say("Warning: no partition has a folder /curtin: curtin will not find the system, and the deployment will fail.")
+	}
+	return nil
+}

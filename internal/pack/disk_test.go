@@ -1,0 +1,123 @@
+package pack_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/fstest"
+	"github.com/packer-maas/packer-plugin-maas/internal/image"
+	"github.com/packer-maas/packer-plugin-maas/internal/pack"
+	"github.com/packer-maas/packer-plugin-maas/internal/system"
+)
+
+// messages keeps what it is told.
+type messages struct{ said strings.Builder }
+
+func (m *messages) Say(message string)  { m.said.WriteString(message + "\n") }
+func (*messages) Progress(int64, int64) {}
+
+// withFolder is a disk whose only partition has a folder or, if the name ends
+// in a tilde, a file of that name without it.
+func withFolder(t *testing.T, name string) string {
+	t.Helper()
+	fstest.RequireTool(t, "mke2fs")
+	dir := t.TempDir()
+	folder, isFile := strings.CutSuffix(name, "~")
+	var err error
+	if isFile {
+		err = os.WriteFile(filepath.Join(dir, folder), nil, 0o600)
+	} else {
+		err = os.MkdirAll(filepath.Join(dir, folder), 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := filepath.Join(t.TempDir(), "root")
+	fstest.Run(t, "mke2fs", "-q", "-t", "ext4", "-d", dir, root, "8M")
+	return onDisk(t, root)
+}
+
+// A whole disk is the same bytes in every format, and those that qemu-img sees.
+func TestRunWholeDisk(t *testing.T) {
+	raw := onDisk(t, smallSystem(t))
+	sums := map[string]string{}
+	for _, format := range []string{"raw", "qcow2", "vhdx", "vmdk"} {
+		if !cgo && format != "raw" && format != "qcow2" {
+			continue
+		}
+		dir := t.TempDir()
+		disk := filepath.Join(dir, "disk")
+		fstest.Run(t, "qemu-img", "convert", "-O", format, raw, disk)
+		fstest.Run(t, "qemu-img", "convert", "-f", format, "-O", "raw", disk, dir+"/want")
+		output := dir + "/out.dd.gz"
+		var said messages
+		result, err := pack.Run(t.Context(), pack.Job{Disk: disk, Format: format, Output: output, Image: image.Options{Filetype: "ddgz"}}, &said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fstest.Run(t, "sh", "-c", `gzip -t < "$0" && zcat < "$0" | cmp - "$1"`, output, dir+"/want")
+		sums[digest(t, dir+"/want")] += result.SHA256
+		if result.System != "Small" || !result.Verified || !strings.Contains(said.said.String(), "no partition has a folder /curtin") {
+			t.Errorf("result is %+v, said:\n%s", result, said.said.String())
+		}
+	}
+	for _, all := range sums {
+		if strings.Count(all, all[:64])*64 != len(all) {
+			t.Error("the same disk in different formats gave different images")
+		}
+	}
+}
+
+func TestRunLooksForCurtin(t *testing.T) {
+	for name, want := range map[string]string{
+		"curtin": "", "snaps": "", "system-data/var/lib/snapd": "",
+		"etc": "no partition has a folder /curtin", "curtin~": "no partition has a folder /curtin",
+	} {
+		var said messages
+		_, err := pack.Run(t.Context(), pack.Job{
+			Disk: withFolder(t, name), Output: filepath.Join(t.TempDir(), "out"), Image: image.Options{Filetype: "ddgz"},
+		}, &said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := said.said.String(); strings.Contains(got, "/curtin") != (want != "") || !strings.Contains(got, want) {
+			t.Errorf("%s: said:\n%s", name, got)
+		}
+	}
+	// What cannot be read may have it.
+	disk := withFolder(t, "etc")
+	fstest.Run(t, "sh", "-c", `printf 'NTFS    ' | dd of="$0" bs=1 seek=$((1048576+3)) conv=notrunc; dd if=/dev/zero of="$0" bs=1k count=1 seek=1025 conv=notrunc`, disk)
+	var said messages
+	_, err := pack.Run(t.Context(), pack.Job{Disk: disk, Output: filepath.Join(t.TempDir(), "out"), Image: image.Options{Filetype: "ddgz"}}, &said)
+	if err != nil || !strings.Contains(said.said.String(), "partition 1 cannot be") {
+		t.Errorf("error %v, said:\n%s", err, said.said.String())
+	}
+}
+
+func TestRunRefusesWholeDisk(t *testing.T) {
+	disk := onDisk(t, smallSystem(t))
+	for name, tt := range map[string]struct {
+		job  pack.Job
+		want string
+	}{
+		"bare":     {pack.Job{Disk: smallSystem(t)}, "the disk has no partitions"},
+		"empty":    {pack.Job{Disk: empty(t)}, "the disk has no partitions"},
+		"overlay":  {pack.Job{Disk: disk, Overlay: t.TempDir()}, "packed as it is"},
+		"identity": {pack.Job{Disk: disk, KeepIdentity: []string{"cloud-init"}}, "packed as it is"},
+		"root":     {pack.Job{Disk: disk, System: system.Options{Root: "1"}}, "packed as it is"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.job.Output = filepath.Join(t.TempDir(), "out")
+			tt.job.Image.Filetype = "ddgz"
+			_, err := pack.Run(t.Context(), tt.job, logReporter{t})
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error is %v, want one that says %q", err, tt.want)
+			}
+			if left, err := os.ReadDir(filepath.Dir(tt.job.Output)); err != nil || len(left) > 0 {
+				t.Errorf("left: %v %v", left, err)
+			}
+		})
+	}
+}
