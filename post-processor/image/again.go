@@ -1,0 +1,76 @@
+package image
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// again writes a template beside an image that was not uploaded, and returns
+// the command that sends the image with it, from any folder. The API key is
+// not in it.
+func (u *Upload) again(image, filetype string) (string, error) {
+	image, err := filepath.Abs(image)
+	if err != nil {
+		return "", err
+	}
+	template := image + ".upload.pkr.hcl"
+	if err := os.WriteFile(template, u.template(image, filetype), 0o644); err != nil {
+		return "", err
+	}
+	return "packer build " + shellQuote(template), nil
+}
+
+// template is a template that only uploads an image.
+func (u *Upload) template(image, filetype string) []byte {
+	file := hclwrite.NewEmptyFile()
+	file.Body().AppendUnstructuredTokens(hclwrite.TokensForIdentifier("# Sends an image that is ready to MAAS. The key is in MAAS_API_KEY.\n"))
+	plugin := file.Body().AppendNewBlock("packer", nil).Body().AppendNewBlock("required_plugins", nil).Body()
+	plugin.SetAttributeValue("maas", cty.ObjectVal(map[string]cty.Value{
+		"source": cty.StringVal("github.com/packer-maas/maas"), "version": cty.StringVal(">= 0.1.0"),
+	}))
+	file.Body().AppendNewBlock("source", []string{"null", "image"}).Body().SetAttributeValue("communicator", cty.StringVal("none"))
+
+	build := file.Body().AppendNewBlock("build", nil).Body()
+	build.SetAttributeValue("sources", cty.ListVal([]cty.Value{cty.StringVal("source.null.image")}))
+	block := build.AppendNewBlock("post-processor", []string{"maas-image"}).Body()
+	block.SetAttributeValue("image", cty.StringVal(image))
+	block.SetAttributeValue("filetype", cty.StringVal(filetype))
+	upload := block.AppendNewBlock("upload", nil).Body()
+	for _, option := range []struct{ name, value string }{
+		{"url", u.URL},
+		{"ca_file", absolute(u.CAFile)},
+		{"name", u.Name},
+		{"title", u.Title},
+		{"architecture", u.Architecture},
+		{"base_image", u.BaseImage},
+	} {
+		if option.value != "" {
+			upload.SetAttributeValue(option.name, cty.StringVal(option.value))
+		}
+	}
+	if u.InsecureSkipTLSVerify {
+		upload.SetAttributeValue("insecure_skip_tls_verify", cty.True)
+	}
+	return hclwrite.Format(file.Bytes())
+}
+
+// absolute is a path as it is found from any folder.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil && path != "" {
+		return full
+	}
+	return path
+}
+
+// shellQuote quotes a word for a shell, if it needs that.
+func shellQuote(word string) string {
+	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@") == "" {
+		return word
+	}
+	return fmt.Sprintf("'%s'", strings.ReplaceAll(word, "'", `'\''`))
+}

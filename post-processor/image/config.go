@@ -1,0 +1,313 @@
+//go:generate go tool packer-sdc struct-markdown
+//go:generate go tool packer-sdc mapstructure-to-hcl2 -type Config,Upload
+
+package image
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/packer-plugin-sdk/common"
+	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
+	"github.com/hashicorp/packer-plugin-sdk/template/config"
+	"github.com/hashicorp/packer-plugin-sdk/template/interpolate"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/curtin"
+	"github.com/packer-maas/packer-plugin-maas/internal/disk"
+	"github.com/packer-maas/packer-plugin-maas/internal/image"
+	"github.com/packer-maas/packer-plugin-maas/internal/pack"
+	"github.com/packer-maas/packer-plugin-maas/internal/region"
+	"github.com/packer-maas/packer-plugin-maas/internal/system"
+)
+
+// Config holds the options of a `maas-image` block. All are optional.
+type Config struct {
+	common.PackerConfig `mapstructure:",squash"`
+
+	// The disk image to pack. By default it is the disk that the builder
+	// made: the first disk of the QEMU builder, or the one disk image among
+	// any other builder's files.
+	Input string `mapstructure:"input" required:"false"`
+	// The format of the disk image: `qcow2`, `raw`, `vhdx`, `vmdk`, `vdi` or
+	// `vpc`. By default the QEMU builder's own word for it, or what the
+	// file's first bytes say.
+	InputFormat string `mapstructure:"input_format" required:"false"`
+	// An image that was made earlier, by this plugin or by something else. It
+	// is only uploaded: nothing is packed, and what a builder made is not
+	// looked at.
+	Image string `mapstructure:"image" required:"false"`
+	// What MAAS calls the kind of image. `tgz`, the default, `tbz` and `txz`
+	// are the root file system as a tar, compressed by gzip, bzip2 or xz, which
+	// MAAS lays onto the storage layout of each machine. `ddgz`, `ddbz2`,
+	// `ddxz`, `ddraw`, `ddtgz`, `ddtbz`, `ddtxz` and `ddtar` are the whole
+	// disk: see [Whole-disk images](#whole-disk-images).
+	Filetype string `mapstructure:"filetype" required:"false"`
+	// Where the image goes; a file `<output>.sha256` is written beside it. The
+	// default is `<build name>` with the filetype's ending, such as `.tar.gz`
+	// or `.dd.gz`, in the working folder. It must not be inside the builder's output folder, which Packer deletes. An image that
+	// exists is replaced only by `packer build -force`.
+	Output string `mapstructure:"output" required:"false"`
+	// How hard to compress, from 1 (fast) to 9 (smallest and very slow). The
+	// default, 6, comes within 5 % of the size of `gzip -6`. xz has one level.
+	CompressionLevel int `mapstructure:"compression_level" required:"false"`
+	// A folder with the hooks that curtin, MAAS's installer, runs at
+	// deployment: `curtin-hooks`, `finalize`, or both, and what they need. It
+	// becomes `/curtin` in the image, owned by root, its hooks executable.
+	CurtinHooks string `mapstructure:"curtin_hooks" required:"false"`
+	// A folder whose files are laid over the image's root folder. They belong
+	// to root and keep their modes; folders that the image has stay as they
+	// are. Of files not regular, symbolic links are taken as links, and all
+	// others refused.
+	Overlay string `mapstructure:"overlay" required:"false"`
+	// The volume that holds the system, if the disk has several systems: a
+	// partition's number, or `UUID=`, `LABEL=`, `PARTUUID=` or `PARTLABEL=`
+	// with a value. By default it is found by its content.
+	Root string `mapstructure:"root" required:"false"`
+	// Mount points of the system's fstab whose volumes are left out of the
+	// image, such as `["/data"]`.
+	SkipMounts []string `mapstructure:"skip_mounts" required:"false"`
+	// What is not reset in the image although it belongs to the machine that
+	// was built: any of `machine-id`, `cloud-init` (its state, its logs, and
+	// the network settings it rendered), `ssh-host-keys`, `random-seed`,
+	// `dhcp-leases` and `udev-net-rules`.
+	KeepIdentity []string `mapstructure:"keep_identity" required:"false"`
+	// Read the image again while it is written, and compare what it holds with
+	// what went in, before it gets its name. The default is `true` for whole
+	// disks, whose damage MAAS would deploy without an error, and `false` for
+	// root tarballs, where MAAS notices it; it takes about a third more
+	// processor time.
+	Verify config.Trilean `mapstructure:"verify" required:"false"`
+	// Sends the image to a MAAS region: see [Upload](#upload).
+	Upload *Upload `mapstructure:"upload" required:"false"`
+
+	ctx interpolate.Context
+}
+
+// unknown is what a value that is not known yet looks like while Packer
+// validates a template.
+const unknown = region.Unknown
+
+// decode reads the options and says all that is wrong with them.
+func (c *Config) decode(raws []any) error {
+	err := config.Decode(c, &config.DecodeOpts{
+		PluginType:         "packer.post-processor.maas-image",
+		Interpolate:        true,
+		InterpolateContext: &c.ctx,
+	}, raws...)
+	if err != nil {
+		return err
+	}
+	c.applyDefaults()
+
+	var errs *packersdk.MultiError
+	for _, check := range []func() error{
+		c.checkFiletype, c.checkWhole, c.checkInput, c.checkImage, c.checkOutput, c.checkUpload, c.checkLevel, c.checkHooks, c.checkOverlay, c.checkIdentity,
+	} {
+		if err := check(); err != nil {
+			errs = packersdk.MultiErrorAppend(errs, err)
+		}
+	}
+	if errs != nil {
+		return errs
+	}
+	return nil
+}
+
+func (c *Config) applyDefaults() {
+	if c.Filetype == "" {
+		c.Filetype = image.DefaultFiletype
+	}
+	if c.Output == "" {
+		name := c.PackerBuildName
+		if name == "" {
+			name = "image"
+		}
+		ending := image.Ending(c.Filetype)
+		if ending == "" { // an error, or not known yet
+			ending = image.Ending(image.DefaultFiletype)
+		}
+		c.Output = name + ending
+	}
+	if c.CompressionLevel == 0 {
+		c.CompressionLevel = image.DefaultLevel
+	}
+}
+
+// isUnknown says whether a value is, or is made of, one not known yet.
+func isUnknown(value string) bool { return strings.Contains(value, unknown) }
+
+func (c *Config) checkFiletype() error {
+	if c.Image != "" {
+		return nil // checkUpload knows what can be uploaded
+	}
+	if !isUnknown(c.Filetype) && !slices.Contains(image.Filetypes(), c.Filetype) {
+		return fmt.Errorf("filetype = %q is not one that this plugin makes; it makes %s", c.Filetype, strings.Join(image.Filetypes(), ", "))
+	}
+	return nil
+}
+
+// checkWhole refuses, for a whole disk, the options that choose or change files.
+func (c *Config) checkWhole() error {
+	if c.Image != "" || !image.IsDisk(c.Filetype) {
+		return nil
+	}
+	var set []string
+	for name, is := range map[string]bool{
+		"curtin_hooks": c.CurtinHooks != "", "overlay": c.Overlay != "", "root": c.Root != "",
+		"keep_identity": len(c.KeepIdentity) > 0, "skip_mounts": len(c.SkipMounts) > 0,
+	} {
+		if is {
+			set = append(set, name)
+		}
+	}
+	if len(set) == 0 {
+		return nil
+	}
+	slices.Sort(set)
+	return fmt.Errorf("%s cannot be used with filetype = %q: whole-disk images are packed as they are; have the build put /curtin and all other files on the disk, or use the filetype tgz",
+		strings.Join(set, ", "), c.Filetype)
+}
+
+func (c *Config) checkInput() error {
+	if c.InputFormat != "" && !isUnknown(c.InputFormat) && !slices.Contains(disk.Formats, c.InputFormat) {
+		return fmt.Errorf("input_format = %q is none of %s", c.InputFormat, strings.Join(disk.Formats, ", "))
+	}
+	if c.Input == "" || isUnknown(c.Input) {
+		return nil
+	}
+	if _, err := os.Stat(c.Input); err != nil {
+		return fmt.Errorf("input: %w", err)
+	}
+	return nil
+}
+
+func (c *Config) checkImage() error {
+	switch {
+	case c.Image == "" || isUnknown(c.Image):
+		return nil
+	case c.Input != "":
+		return errors.New("image and input are both set; image is one that is ready, input a disk to make one of")
+	case c.Upload == nil:
+		return errors.New("image is set without an upload block, so there is nothing to do with it")
+	}
+	info, err := os.Stat(c.Image)
+	if err != nil {
+		return fmt.Errorf("image: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() == 0 {
+		return fmt.Errorf("image = %q is not a file with anything in it", c.Image)
+	}
+	return matchesFiletype(c.Image, c.Filetype)
+}
+
+func (c *Config) checkUpload() error {
+	if c.Upload == nil {
+		return nil
+	}
+	return c.Upload.check(c.Filetype)
+}
+
+func (c *Config) checkOutput() error {
+	if c.Image != "" || isUnknown(c.Output) {
+		return nil
+	}
+	// The default of the QEMU builder's output_directory, which Packer deletes
+	// with all that is in it.
+	builderDir := "output-" + c.PackerBuildName
+	if c.PackerBuildName != "" && within(builderDir, c.Output) {
+		return fmt.Errorf("output = %q is inside the builder's folder %s, which Packer deletes at the end; choose a place outside it", c.Output, builderDir)
+	}
+	if err := image.CheckOutput(c.Output, c.PackerForce); err != nil {
+		return fmt.Errorf("output = %q: %w", c.Output, err)
+	}
+	return nil
+}
+
+// within says whether file lies in folder or below it.
+func within(folder, file string) bool {
+	relative, err := filepath.Rel(resolved(folder), resolved(file))
+	return err == nil && filepath.IsLocal(relative)
+}
+
+// resolved is a path without symbolic links, as far as it exists.
+func resolved(path string) string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	if parent := filepath.Dir(path); parent != path {
+		return filepath.Join(resolved(parent), filepath.Base(path))
+	}
+	return path
+}
+
+func (c *Config) checkLevel() error {
+	if c.CompressionLevel < 1 || c.CompressionLevel > 9 {
+		return fmt.Errorf("compression_level = %d is not between 1 and 9", c.CompressionLevel)
+	}
+	return nil
+}
+
+func (c *Config) checkHooks() error {
+	if c.CurtinHooks == "" || isUnknown(c.CurtinHooks) {
+		return nil
+	}
+	if err := curtin.CheckHooks(c.CurtinHooks); err != nil {
+		return fmt.Errorf("curtin_hooks: %w", err)
+	}
+	return nil
+}
+
+func (c *Config) checkOverlay() error {
+	if c.Overlay == "" || isUnknown(c.Overlay) {
+		return nil
+	}
+	info, err := os.Stat(c.Overlay)
+	if err != nil {
+		return fmt.Errorf("overlay: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("overlay = %q is not a folder", c.Overlay)
+	}
+	return nil
+}
+
+func (c *Config) checkIdentity() error {
+	for _, name := range c.KeepIdentity {
+		if !isUnknown(name) && !slices.Contains(system.Identities(), name) {
+			return fmt.Errorf("keep_identity: %q is none of %s", name, strings.Join(system.Identities(), ", "))
+		}
+	}
+	return nil
+}
+
+// job is the work that the options ask for, on the given disk.
+func (c *Config) job(source disksource) pack.Job {
+	return pack.Job{
+		Disk:         source.path,
+		Format:       source.format,
+		System:       system.Options{Root: c.Root, SkipMounts: c.SkipMounts},
+		KeepIdentity: c.KeepIdentity,
+		CurtinHooks:  c.CurtinHooks,
+		Overlay:      c.Overlay,
+		Output:       c.Output,
+		Image: image.Options{
+			Filetype: c.Filetype, Level: c.CompressionLevel, Force: c.PackerForce, SkipVerify: !c.verifies(),
+		},
+	}
+}
+
+// verifies says whether the image is read again.
+func (c *Config) verifies() bool {
+	if c.Verify == config.TriUnset {
+		return image.IsDisk(c.Filetype)
+	}
+	return c.Verify.True()
+}

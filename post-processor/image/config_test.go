@@ -1,0 +1,155 @@
+package image
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// settings are options on top of working ones.
+func settings(t *testing.T, more map[string]any) map[string]any {
+	t.Helper()
+	all := map[string]any{"output": filepath.Join(t.TempDir(), "out.tar.gz"), "packer_build_name": "debian"}
+	maps.Copy(all, more)
+	return all
+}
+
+func TestConfigRefuses(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	hooks := filepath.Join(dir, "hooks")
+	if err := os.Mkdir(hooks, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{file: "x", filepath.Join(hooks, "curtin-hooks"): "#!/bin/sh\r\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "sum.sha256"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere", filepath.Join(dir, "dead")); err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		options map[string]any
+		want    string
+	}{
+		"filetype":             {map[string]any{"filetype": "zip"}, `filetype = "zip" is not one that this plugin makes; it makes ddbz2, ddgz`},
+		"hooks in a disk":      {map[string]any{"filetype": "ddgz", "curtin_hooks": hooks, "root": "2"}, "curtin_hooks, root cannot be used with filetype = \"ddgz\": whole-disk images are packed as they are"},
+		"all in a disk":        {map[string]any{"filetype": "ddraw", "overlay": dir, "keep_identity": []string{"cloud-init"}, "skip_mounts": []string{"/x"}}, "keep_identity, overlay, skip_mounts cannot"},
+		"input format":         {map[string]any{"input_format": "iso"}, `input_format = "iso" is none of`},
+		"missing input":        {map[string]any{"input": filepath.Join(dir, "none")}, "input: stat"},
+		"hooks with CRLF":      {map[string]any{"curtin_hooks": hooks}, "Windows line endings"},
+		"hooks not a folder":   {map[string]any{"curtin_hooks": file}, "is not a folder"},
+		"missing overlay":      {map[string]any{"overlay": filepath.Join(dir, "none")}, "overlay: stat"},
+		"overlay not folder":   {map[string]any{"overlay": file}, "is not a folder"},
+		"level":                {map[string]any{"compression_level": 10}, "compression_level = 10"},
+		"negative level":       {map[string]any{"compression_level": -1}, "compression_level = -1"},
+		"identity":             {map[string]any{"keep_identity": []string{"hostname"}}, `keep_identity: "hostname" is none of machine-id`},
+		"output exists":        {map[string]any{"output": file}, "packer build -force"},
+		"output is a folder":   {map[string]any{"output": dir}, "is a folder"},
+		"output below a file":  {map[string]any{"output": filepath.Join(file, "x")}, "is not a folder"},
+		"checksum a folder":    {map[string]any{"output": filepath.Join(dir, "sum")}, "sum.sha256 is a folder"},
+		"output leads nowhere": {map[string]any{"output": filepath.Join(dir, "dead")}, "packer build -force"},
+		"folder leads nowhere": {map[string]any{"output": filepath.Join(dir, "dead", "x")}, "leads nowhere"},
+		"name too long":        {map[string]any{"output": filepath.Join(dir, strings.Repeat("n", 250))}, "too long"},
+		"output is deleted":    {map[string]any{"output": "output-debian/x.tar.gz"}, "inside the builder's folder output-debian"},
+		"unknown option":       {map[string]any{"ouput": "x"}, "ouput"},
+		"wrong type":           {map[string]any{"skip_mounts": map[string]any{"a": "b"}}, "skip_mounts"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := new(PostProcessor).Configure(settings(t, tt.options))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error is %v, want one that says %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestConfigTellsAllMistakesAtOnce(t *testing.T) {
+	err := new(PostProcessor).Configure(settings(t, map[string]any{"filetype": "zip", "compression_level": 11}))
+	if err == nil || !strings.Contains(err.Error(), "filetype") || !strings.Contains(err.Error(), "compression_level") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestConfigDefaults(t *testing.T) {
+	var p PostProcessor
+	if err := p.Configure(map[string]any{"packer_build_name": "debian"}); err != nil {
+		t.Fatal(err)
+	}
+	if c := p.config; c.Filetype != "tgz" || c.Output != "debian.tar.gz" || c.CompressionLevel != 6 {
+		t.Errorf("defaults are %q, %q, %d", c.Filetype, c.Output, c.CompressionLevel)
+	}
+}
+
+func TestConfigDefaultOutput(t *testing.T) {
+	for filetype, want := range map[string]string{
+		"tgz": ".tar.gz", "tbz": ".tar.bz2", "txz": ".tar.xz", "ddgz": ".dd.gz", "ddbz2": ".dd.bz2", "ddxz": ".dd.xz",
+		"ddraw": ".dd.raw", "ddtar": ".dd.tar", "ddtgz": ".dd.tar.gz", "ddtbz": ".dd.tar.bz2", "ddtxz": ".dd.tar.xz",
+	} {
+		var p PostProcessor
+		if err := p.Configure(map[string]any{"packer_build_name": "debian", "filetype": filetype}); err != nil {
+			t.Error(err)
+		}
+		if p.config.Output != "debian"+want {
+			t.Errorf("%s: output is %s", filetype, p.config.Output)
+		}
+	}
+}
+
+// While it validates a template, Packer has a placeholder for what it does not
+// know yet; and it configures again before the work.
+func TestConfigLetsUnknownValuesPass(t *testing.T) {
+	var p PostProcessor
+	err := p.Configure(settings(t, map[string]any{
+		"filetype": unknown, "input": "dir/" + unknown, "input_format": unknown, "output": unknown + ".tar.gz",
+		"curtin_hooks": unknown, "overlay": unknown, "keep_identity": []string{unknown},
+	}))
+	if err != nil {
+		t.Error(err)
+	}
+	if err := p.Configure(settings(t, map[string]any{"root": "2"})); err != nil {
+		t.Fatal(err)
+	}
+	if p.config.Filetype != "tgz" || len(p.config.KeepIdentity) != 0 {
+		t.Errorf("something of the first time is left: %+v", p.config)
+	}
+}
+
+// Whole disks are verified unless the user says otherwise, root tarballs only
+// if they say so.
+func TestConfigVerify(t *testing.T) {
+	for _, tt := range []struct {
+		options map[string]any
+		want    bool
+	}{
+		{map[string]any{"filetype": "ddgz"}, true},
+		{map[string]any{"filetype": "ddgz", "verify": false}, false},
+		{map[string]any{}, false},
+		{map[string]any{"verify": true}, true},
+	} {
+		var p PostProcessor
+		if err := p.Configure(settings(t, tt.options)); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.config.verifies(); got != tt.want {
+			t.Errorf("%v: verifies is %v", tt.options, got)
+		}
+	}
+}
+
+func TestConfigForceReplacesOutput(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "out.tar.gz")
+	if err := os.WriteFile(file, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := new(PostProcessor).Configure(map[string]any{"output": file, "packer_force": true}); err != nil {
+		t.Error(err)
+	}
+}
