@@ -8,7 +8,7 @@ packages=(
   # the plugin: a C compiler for libnbd, and qemu-nbd, which it runs
   gcc make pkg-config dpkg-dev ca-certificates qemu-utils
   # the demo: a disk from Debian's packages, and a machine to boot it
-  mmdebstrap uidmap debian-archive-keyring fdisk e2fsprogs dosfstools mtools
+  mmdebstrap uidmap debian-archive-keyring fdisk gdisk e2fsprogs dosfstools mtools
   xorriso qemu-system-x86
   # tests and benchmarks: makers of disks, and other readers to compare with
   acl attr bzip2 curl fuse2fs gzip libarchive-tools libcap2-bin pigz procps python3
