@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
 )
 
@@ -58,7 +60,7 @@ func Run(t testing.TB, name string, args ...string) string {
 func Image(t testing.TB, size int64, mkfs ...string) string {
 	t.Helper()
 	RequireTool(t, mkfs[0])
-	path := filepath.Join(t.TempDir(), "image")
+	path := filepath.Join(scratch(t), "image")
 	f, err := os.Create(path)
 	if err == nil {
 		err = f.Truncate(size)
@@ -73,10 +75,37 @@ func Image(t testing.TB, size int64, mkfs ...string) string {
 	return path
 }
 
+// scratchSize is what a folder in memory must have free, in bytes; images are
+// sparse and hold far less.
+const scratchSize = 8 << 30
+
+// scratch is a folder for images, in memory where there is room: a loop device
+// passes on what its file's file system says to a flush as an I/O error, which
+// now and then shut down the file system under test for no fault of its own.
+// A file in memory has nothing to flush, and is faster.
+func scratch(t testing.TB) string {
+	t.Helper()
+	const memory = "/dev/shm"
+	var free unix.Statfs_t
+	if unix.Statfs(memory, &free) != nil || int64(free.Bavail)*free.Bsize < scratchSize {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(memory, "fstest-") //nolint:usetesting // it has no folder in memory
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 // Copy copies an image, keeping its holes.
 func Copy(t testing.TB, image string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "copy")
+	path := filepath.Join(scratch(t), "copy")
 	Run(t, "cp", "--sparse=always", image, path)
 	return path
 }
