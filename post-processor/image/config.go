@@ -97,6 +97,8 @@ func (c *Config) decode(raws []any) error {
 		PluginType:         "packer.post-processor.maas-image",
 		Interpolate:        true,
 		InterpolateContext: &c.ctx,
+		// Its templates wait for the image.
+		InterpolateFilter: &interpolate.RenderFilter{Exclude: []string{"upload"}},
 	}, raws...)
 	if err != nil {
 		return err
@@ -191,6 +193,8 @@ func (c *Config) checkImage() error {
 		return nil
 	case c.Input != "":
 		return errors.New("image and input are both set; image is one that is ready, input a disk to make one of")
+	case c.Upload != nil && isTemplate(c.Upload.Name+c.Upload.Title):
+		return errors.New("upload: name and title cannot be templates with image: an image that is ready is not looked into")
 	case c.Upload == nil:
 		return errors.New("image is set without an upload block, so there is nothing to do with it")
 	}

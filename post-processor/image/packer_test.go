@@ -83,7 +83,7 @@ func bootable(t *testing.T) string {
 	t.Helper()
 	fstest.RequireTool(t, "mke2fs", "sfdisk", "qemu-system-x86_64")
 	root := t.TempDir()
-	for name, text := range map[string]string{"etc/os-release": "PRETTY_NAME=Tiny\n", "usr/file": "content"} {
+	for name, text := range map[string]string{"etc/os-release": "ID=tiny\nVERSION_ID=1\nPRETTY_NAME=Tiny\n", "usr/file": "content"} {
 		at := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 			t.Fatal(err)

@@ -127,6 +127,9 @@ func (c *Config) upload(ctx context.Context, ui packersdk.Ui, a *artifact, refus
 		ui.Say("Not uploaded: no MAAS region is configured.")
 		return nil
 	}
+	if err := u.fill(a.result.Release); err != nil {
+		return errors.Join(refused, fmt.Errorf("%w\nThe image is complete in %s; the option image sends it under another name", err, a.path))
+	}
 	err := refused
 	if err == nil {
 		err = c.sendTo(ctx, ui, a)

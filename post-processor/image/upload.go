@@ -23,9 +23,12 @@ type Upload struct {
 
 	// The image's name in MAAS: a bare name such as `debian12`, or the name of
 	// a system that MAAS knows with a release: `rhel/9.4`, `ol/9.4`,
-	// `windows/win2022`, `esxi/8.0`.
+	// `windows/win2022`, `esxi/8.0`. `{{ .ID }}`, `{{ .VersionID }}` and
+	// `{{ .VersionCodename }}` stand for what the image's os-release says, so
+	// that `ol/{{ .VersionID }}` becomes `ol/9.4`.
 	Name string `mapstructure:"name" required:"true"`
-	// What MAAS's pages show. The default is MAAS's own title for the name.
+	// What MAAS's pages show. The default is MAAS's own title for the name. It
+	// knows the same templates as `name`.
 	Title string `mapstructure:"title" required:"false"`
 	// The machines that the image is for. The default is `amd64/generic`.
 	Architecture string `mapstructure:"architecture" required:"false"`
@@ -68,6 +71,9 @@ func (u *Upload) check(filetype string) error {
 	if u.Name == "" {
 		errs = packersdk.MultiErrorAppend(errs, errors.New("upload: name is not set; MAAS needs a name for the image"))
 	}
+	if err := u.checkTemplates(); err != nil {
+		errs = packersdk.MultiErrorAppend(errs, err)
+	}
 	if u.ChunkSize < 0 || u.ChunkSize > region.MaxChunkSize>>20 {
 		errs = packersdk.MultiErrorAppend(errs, fmt.Errorf("upload: chunk_size = %d is not between 1 and %d (MiB)", u.ChunkSize, region.MaxChunkSize>>20))
 	}
@@ -85,7 +91,7 @@ func (u *Upload) check(filetype string) error {
 // image is what the region is to have.
 func (u *Upload) image(filetype, system, sha256 string) region.Image {
 	return region.Image{
-		Name: u.Name, Title: u.Title, Architecture: u.Architecture, BaseImage: u.BaseImage,
+		Name: before(u.Name), Title: before(u.Title), Architecture: u.Architecture, BaseImage: u.BaseImage,
 		Filetype: filetype, System: system, SHA256: sha256,
 	}
 }
