@@ -12,7 +12,7 @@ packages=(
   xorriso qemu-system-x86
   # tests and benchmarks: makers of disks, and other readers to compare with
   acl attr bzip2 curl fuse2fs gzip libarchive-tools libcap2-bin pigz procps python3
-  shellcheck time util-linux xfsprogs xz-utils
+  python3-venv shellcheck time util-linux xfsprogs xz-utils
 )
 
 command -v go >/dev/null || {
