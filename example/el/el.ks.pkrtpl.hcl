@@ -39,7 +39,7 @@ reqpart
 part / --fstype=${filesystem} --size=1024 --grow
 bootloader --timeout=1
 
-%packages
+%packages${packages_options}
 @core
 %{ for name in packages ~}
 ${name}

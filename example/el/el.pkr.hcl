@@ -50,16 +50,17 @@ locals {
   )
 
   kickstart = var.kickstart != "" ? file(abspath(var.kickstart)) : templatefile("el.ks.pkrtpl.hcl", {
-    base_url      = local.base_url
-    build_account = local.build_account
-    filesystem    = var.filesystem
-    packages      = local.packages
-    password      = local.password
-    provision     = var.provision
-    proxy         = var.ks_proxy != "" ? var.ks_proxy : var.http_proxy
-    release       = var.release
-    repositories  = local.repositories
-    user          = var.user
+    base_url         = local.base_url
+    build_account    = local.build_account
+    filesystem       = var.filesystem
+    packages         = local.packages
+    packages_options = var.ignore_missing_packages ? " --ignoremissing" : ""
+    password         = local.password
+    provision        = var.provision
+    proxy            = var.ks_proxy != "" ? var.ks_proxy : var.http_proxy
+    release          = var.release
+    repositories     = local.repositories
+    user             = var.user
   })
 
   build_account = "packer"

@@ -165,3 +165,9 @@ variable "system_packages" {
   default     = []
   description = "Packages that this system alone needs."
 }
+
+variable "ignore_missing_packages" {
+  type        = bool
+  default     = false
+  description = "Go on when the system does not have all the packages that the family has. The image's checks say what MAAS misses."
+}
