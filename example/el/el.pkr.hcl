@@ -19,7 +19,7 @@ locals {
   machine = var.architecture == "arm64" ? "aarch64" : "x86_64"
 
   # The installer's media: a file of one's own, or the system's download.
-  iso          = coalesce(var.iso_path, lookup(var.iso_url, var.architecture, ""), "none")
+  iso          = var.iso_path != "" ? var.iso_path : lookup(var.iso_url, var.architecture, "none")
   iso_checksum = var.iso_path != "" ? "none" : lookup(var.iso_checksum, var.architecture, "none")
 
   # The packages: from the media, or from a mirror. KS_MIRROR stands in for the part of
@@ -27,7 +27,7 @@ locals {
   base_url = replace(local.from_mirror["base"], "$basearch", local.machine)
   from_mirror = {
     for name, url in merge({ base = "" }, var.repositories) :
-    name => var.ks_mirror == "" ? url : replace(url, var.mirror, trimsuffix(var.ks_mirror, "/"))
+    name => var.ks_mirror == "" || var.mirror == "" ? url : replace(url, var.mirror, trimsuffix(var.ks_mirror, "/"))
   }
   repositories = {
     for name, url in local.from_mirror : name => replace(url, "$basearch", local.machine) if name != "base"
@@ -70,12 +70,6 @@ locals {
 local "password" {
   expression = uuidv4()
   sensitive  = true
-}
-
-# Says at the start that a region is too old for the system, instead of in a deployment.
-data "maas-version" "region" {
-  minimum  = var.maas_minimum
-  optional = true
 }
 
 source "maas-qemu" "el" {

@@ -1,0 +1,63 @@
+package exampletest
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/fstest"
+)
+
+// Variables lists the variable files of a family, by the system's name.
+func Variables(t *testing.T, family string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(Root, "example", family, "*.pkrvars.hcl"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no variable files of %s: %v", family, err)
+	}
+	systems := map[string]string{}
+	for _, file := range files {
+		absolute, err := filepath.Abs(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		systems[strings.TrimSuffix(filepath.Base(file), ".pkrvars.hcl")] = absolute
+	}
+	return systems
+}
+
+// Evaluate says what an expression is in a family's template. Packer's console
+// starts no plugins, so the files that the expression does without, such as
+// those with data sources, are left out.
+func Evaluate(t *testing.T, family, expression string, without []string, options ...string) string {
+	t.Helper()
+	packer, err := filepath.Abs(filepath.Join(Root, ".cache", "bin", "packer"))
+	if err == nil {
+		_, err = os.Stat(packer)
+	}
+	if err != nil {
+		fstest.Missing(t, "needs packer, which `make tools` builds: %v", err)
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(Root, "example", family))); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range without {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(packer, append(append([]string{"console"}, options...), dir)...)
+	cmd.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1", "PACKER_NO_COLOR=1", "PACKER_CONFIG_DIR="+t.TempDir())
+	cmd.Stdin = strings.NewReader(expression + "\n")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil || bytes.HasPrefix(bytes.TrimSpace(out), []byte("Error:")) {
+		t.Fatalf("%s: %v\n%s%s", expression, err, out, stderr.Bytes())
+	}
+	return string(out)
+}
