@@ -4,12 +4,12 @@
 package fstest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
 )
@@ -60,7 +60,7 @@ func Run(t testing.TB, name string, args ...string) string {
 func Image(t testing.TB, size int64, mkfs ...string) string {
 	t.Helper()
 	RequireTool(t, mkfs[0])
-	path := filepath.Join(scratch(t), "image")
+	path := filepath.Join(scratch(t, size), "image")
 	f, err := os.Create(path)
 	if err == nil {
 		err = f.Truncate(size)
@@ -75,19 +75,18 @@ func Image(t testing.TB, size int64, mkfs ...string) string {
 	return path
 }
 
-// scratchSize is what a folder in memory must have free, in bytes; images are
-// sparse and hold far less.
-const scratchSize = 8 << 30
+// Images in memory are at most this large, in bytes, and only where ten times
+// as much is free: it cannot be swapped out everywhere.
+const maxInMemory = 1 << 30
 
-// scratch is a folder for images, in memory where there is room: a loop device
+// scratch is a folder for an image, in memory where there is room: a loop device
 // passes on what its file's file system says to a flush as an I/O error, which
 // now and then shut down the file system under test for no fault of its own.
 // A file in memory has nothing to flush, and is faster.
-func scratch(t testing.TB) string {
+func scratch(t testing.TB, size int64) string {
 	t.Helper()
 	const memory = "/dev/shm"
-	var free unix.Statfs_t
-	if unix.Statfs(memory, &free) != nil || int64(free.Bavail)*free.Bsize < scratchSize {
+	if size > maxInMemory || available() < 10*maxInMemory {
 		return t.TempDir()
 	}
 	dir, err := os.MkdirTemp(memory, "fstest-") //nolint:usetesting // it has no folder in memory
@@ -102,10 +101,30 @@ func scratch(t testing.TB) string {
 	return dir
 }
 
+// available is the memory that programs can have, in bytes (proc_meminfo(5)); 0
+// if unknown.
+func available() int64 {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		var kilobytes int64
+		if n, _ := fmt.Sscanf(line, "MemAvailable: %d kB", &kilobytes); n == 1 {
+			return kilobytes << 10
+		}
+	}
+	return 0
+}
+
 // Copy copies an image, keeping its holes.
 func Copy(t testing.TB, image string) string {
 	t.Helper()
-	path := filepath.Join(scratch(t), "copy")
+	info, err := os.Stat(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(scratch(t, info.Size()), "copy")
 	Run(t, "cp", "--sparse=always", image, path)
 	return path
 }
