@@ -1,4 +1,4 @@
-// Package fat reads FAT12, FAT16 and FAT32 with long names, as EFI system
+// Package fat reads and edits FAT12, FAT16 and FAT32 with long names, as EFI system
 // partitions have them.
 //
 // It is a reader of its own because those of go-diskfs 1.9.4 follow a cluster
