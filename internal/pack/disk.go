@@ -2,10 +2,14 @@ package pack
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
+	"github.com/packer-maas/packer-plugin-maas/internal/disk/changed"
+	"github.com/packer-maas/packer-plugin-maas/internal/disk/partition"
 	"github.com/packer-maas/packer-plugin-maas/internal/image"
 	"github.com/packer-maas/packer-plugin-maas/internal/system"
 )
@@ -14,33 +18,55 @@ import (
 // to finish the installation on (curtin/block/__init__.py, get_root_device).
 var installerFolders = []string{"curtin", "system-data/var/lib/snapd", "snaps"}
 
-// packDisk packs the disk as it is.
-func packDisk(ctx context.Context, d disk.Disk, job Job, to Reporter) (Result, error) {
+// packDisk packs the disk, with the changes that are asked for.
+func packDisk(ctx context.Context, d disk.Disk, job Job, to Reporter) (result Result, err error) {
 	if err := job.checkWhole(); err != nil {
 		return Result{}, err
 	}
-	volumes, err := system.Volumes(d)
+	c := changed.New(d, filepath.Dir(job.Output))
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if err := job.change(c, to); err != nil {
+		return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
+	}
+	volumes, err := system.Volumes(c)
 	if err != nil {
 		return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
 	}
 	if err := checkPartitions(volumes, to); err != nil {
 		return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
 	}
-	to.Say(fmt.Sprintf("The whole disk of %d bytes: machines need a disk at least as large", d.Size()))
+	to.Say(fmt.Sprintf("The whole disk of %d bytes: machines need a disk at least as large", c.Size()))
 
-	result := Result{System: "whole disk"}
-	if s, err := system.Open(d, system.Options{}); err == nil {
+	result = Result{System: "whole disk"}
+	if s, err := system.Open(c, system.Options{}); err == nil {
 		result.System, result.Release = s.Name, s.Release
 	}
 	total := int64(0)
-	for run := range d.Extents(0, d.Size()) {
+	for run := range c.Extents(0, c.Size()) {
 		if !run.Hole {
 			total += run.Length
 		}
 	}
 	job.Image.Progress = func(done int64) { to.Progress(done, total) }
-	result.Summary, err = image.PackDisk(ctx, job.Output, d, job.Image)
+	result.Summary, err = image.PackDisk(ctx, job.Output, c, job.Image)
 	return result, err
+}
+
+// change makes the changes that are asked for.
+func (job Job) change(d *changed.Disk, to Reporter) error {
+	if !job.Shrink {
+		return nil
+	}
+	before := d.Size()
+	gone, err := partition.Shrink(d)
+	if err != nil {
+		return fmt.Errorf("shrink: %w; without the option, the disk is packed as large as it is", err)
+	}
+	for _, p := range gone {
+		to.Say(fmt.Sprintf("Left out, for it is all zeros: partition %d of %d bytes", p.Number, p.Size))
+	}
+	to.Say(fmt.Sprintf("Shrunk the disk from %d to %d bytes", before, d.Size()))
+	return nil
 }
 
 // checkWhole refuses what would change files on the disk.

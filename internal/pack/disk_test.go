@@ -121,3 +121,26 @@ func TestRunRefusesWholeDisk(t *testing.T) {
 		})
 	}
 }
+
+// A disk with nothing in its last partitions fits a smaller machine.
+func TestRunShrinks(t *testing.T) {
+	raw := onDisk(t, smallSystem(t))
+	fstest.RequireTool(t, "sgdisk")
+	fstest.Run(t, "truncate", "-s", "4G", raw)
+	fstest.Run(t, "sgdisk", "-e", "-n=2:40960:+1G", raw)
+	dir := t.TempDir()
+	var said messages
+	result, err := pack.Run(t.Context(), pack.Job{Disk: raw, Output: dir + "/out.dd.gz", Shrink: true, Image: image.Options{Filetype: "ddgz"}}, &said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fstest.Run(t, "sh", "-c", `zcat < "$0" > "$1" && sgdisk -v "$1" | grep -q "No problems"`, dir+"/out.dd.gz", dir+"/out")
+	fstest.Run(t, "cmp", "-i", "1048576", "-n", "16777216", raw, dir+"/out")
+	if result.Disk != 18<<20 || result.System != "Small" || !strings.Contains(said.said.String(), "from 4294967296 to 18874368 bytes") {
+		t.Errorf("result is %+v, said:\n%s", result, said.said.String())
+	}
+	_, err = pack.Run(t.Context(), pack.Job{Disk: smallSystem(t), Output: dir + "/other", Shrink: true, Image: image.Options{Filetype: "ddgz"}}, &said)
+	if err == nil || !strings.Contains(err.Error(), "only disks with a GPT can be shrunk") {
+		t.Errorf("error is %v", err)
+	}
+}

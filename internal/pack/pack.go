@@ -26,6 +26,7 @@ type Job struct {
 	KeepIdentity []string
 	CurtinHooks  string // folder that becomes /curtin
 	Overlay      string // folder laid over the root
+	Shrink       bool   // cut a whole disk to what it needs
 
 	Output string
 	Image  image.Options

@@ -75,11 +75,14 @@ type Config struct {
 	// the network settings it rendered), `ssh-host-keys`, `random-seed`,
 	// `dhcp-leases` and `udev-net-rules`.
 	KeepIdentity []string `mapstructure:"keep_identity" required:"false"`
-	// Read the image again while it is written, and compare what it holds with
-	// what went in, before it gets its name. The default is `true` for whole
-	// disks, whose damage MAAS would deploy without an error, and `false` for
-	// root tarballs, where MAAS notices it; it takes about a third more
-	// processor time.
+	// Cut a whole disk to what it needs, so that it fits smaller machines: of a
+	// disk with a GPT, the last partitions go if they are all zeros, and what
+	// is free at its end. Partitions that stay keep their place and size. The
+	// default is `false`.
+	Shrink bool `mapstructure:"shrink" required:"false"`
+	// Read the image again while it is written, decompress it, and compare
+	// every byte with what went in, before the image gets its name. The default
+	// is `true`; it takes about a third more processor time.
 	Verify config.Trilean `mapstructure:"verify" required:"false"`
 	// Sends the image to a MAAS region: see [Upload](#upload).
 	Upload *Upload `mapstructure:"upload" required:"false"`
@@ -154,7 +157,13 @@ func (c *Config) checkFiletype() error {
 
 // checkWhole refuses, for a whole disk, the options that choose or change files.
 func (c *Config) checkWhole() error {
-	if c.Image != "" || !image.IsDisk(c.Filetype) {
+	if c.Image != "" || isUnknown(c.Filetype) {
+		return nil
+	}
+	if !image.IsDisk(c.Filetype) {
+		if c.Shrink {
+			return fmt.Errorf("shrink cannot be used with filetype = %q, which has no disk to shrink; it is for the filetypes that begin with dd", c.Filetype)
+		}
 		return nil
 	}
 	var set []string
@@ -301,6 +310,7 @@ func (c *Config) job(source disksource) pack.Job {
 		KeepIdentity: c.KeepIdentity,
 		CurtinHooks:  c.CurtinHooks,
 		Overlay:      c.Overlay,
+		Shrink:       c.Shrink,
 		Output:       c.Output,
 		Image: image.Options{
 			Filetype: c.Filetype, Level: c.CompressionLevel, Force: c.PackerForce, SkipVerify: !c.verifies(),
@@ -309,9 +319,4 @@ func (c *Config) job(source disksource) pack.Job {
 }
 
 // verifies says whether the image is read again.
-func (c *Config) verifies() bool {
-	if c.Verify == config.TriUnset {
-		return image.IsDisk(c.Filetype)
-	}
-	return c.Verify.True()
-}
+func (c *Config) verifies() bool { return c.Verify != config.TriFalse }

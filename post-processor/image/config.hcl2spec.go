@@ -29,6 +29,7 @@ type FlatConfig struct {
 	Root                *string           `mapstructure:"root" required:"false" cty:"root" hcl:"root"`
 	SkipMounts          []string          `mapstructure:"skip_mounts" required:"false" cty:"skip_mounts" hcl:"skip_mounts"`
 	KeepIdentity        []string          `mapstructure:"keep_identity" required:"false" cty:"keep_identity" hcl:"keep_identity"`
+	Shrink              *bool             `mapstructure:"shrink" required:"false" cty:"shrink" hcl:"shrink"`
 	Verify              *bool             `mapstructure:"verify" required:"false" cty:"verify" hcl:"verify"`
 	Upload              *FlatUpload       `mapstructure:"upload" required:"false" cty:"upload" hcl:"upload"`
 }
@@ -64,6 +65,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"root":                       &hcldec.AttrSpec{Name: "root", Type: cty.String, Required: false},
 		"skip_mounts":                &hcldec.AttrSpec{Name: "skip_mounts", Type: cty.List(cty.String), Required: false},
 		"keep_identity":              &hcldec.AttrSpec{Name: "keep_identity", Type: cty.List(cty.String), Required: false},
+		"shrink":                     &hcldec.AttrSpec{Name: "shrink", Type: cty.Bool, Required: false},
 		"verify":                     &hcldec.AttrSpec{Name: "verify", Type: cty.Bool, Required: false},
 		"upload":                     &hcldec.BlockSpec{TypeName: "upload", Nested: hcldec.ObjectSpec((*FlatUpload)(nil).HCL2Spec())},
 	}

@@ -41,6 +41,7 @@ func TestConfigRefuses(t *testing.T) {
 		"filetype":             {map[string]any{"filetype": "zip"}, `filetype = "zip" is not one that this plugin makes; it makes ddbz2, ddgz`},
 		"hooks in a disk":      {map[string]any{"filetype": "ddgz", "curtin_hooks": hooks, "root": "2"}, "curtin_hooks, root cannot be used with filetype = \"ddgz\": whole-disk images are packed as they are"},
 		"all in a disk":        {map[string]any{"filetype": "ddraw", "overlay": dir, "keep_identity": []string{"cloud-init"}, "skip_mounts": []string{"/x"}}, "keep_identity, overlay, skip_mounts cannot"},
+		"shrink a tree":        {map[string]any{"shrink": true}, "shrink cannot be used with filetype = \"tgz\""},
 		"input format":         {map[string]any{"input_format": "iso"}, `input_format = "iso" is none of`},
 		"missing input":        {map[string]any{"input": filepath.Join(dir, "none")}, "input: stat"},
 		"hooks with CRLF":      {map[string]any{"curtin_hooks": hooks}, "Windows line endings"},
@@ -122,8 +123,7 @@ func TestConfigLetsUnknownValuesPass(t *testing.T) {
 	}
 }
 
-// Whole disks are verified unless the user says otherwise, root tarballs only
-// if they say so.
+// All images are verified unless the user says otherwise.
 func TestConfigVerify(t *testing.T) {
 	for _, tt := range []struct {
 		options map[string]any
@@ -131,8 +131,9 @@ func TestConfigVerify(t *testing.T) {
 	}{
 		{map[string]any{"filetype": "ddgz"}, true},
 		{map[string]any{"filetype": "ddgz", "verify": false}, false},
-		{map[string]any{}, false},
+		{map[string]any{}, true},
 		{map[string]any{"verify": true}, true},
+		{map[string]any{"filetype": "txz", "verify": false}, false},
 	} {
 		var p PostProcessor
 		if err := p.Configure(settings(t, tt.options)); err != nil {
