@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
@@ -12,17 +13,21 @@ import (
 
 // again writes a template beside an image that was not uploaded, and returns
 // the command that sends the image with it, from any folder. The API key is
-// not in it.
+// not in it. It is in a folder of its own: the image may be in that of the
+// template that made it, and `packer build .` takes all templates of a folder.
 func (u *Upload) again(image, filetype string) (string, error) {
 	image, err := filepath.Abs(image)
 	if err != nil {
 		return "", err
 	}
-	template := image + ".upload.pkr.hcl"
-	if err := os.WriteFile(template, u.template(image, filetype), 0o644); err != nil {
+	folder := image + ".upload"
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
 	}
-	return "packer build " + shellQuote(template), nil
+	if err := os.WriteFile(filepath.Join(folder, "upload.pkr.hcl"), u.template(image, filetype), 0o644); err != nil {
+		return "", err
+	}
+	return "packer build " + shellQuote(folder), nil
 }
 
 // template is a template that only uploads an image.
@@ -48,15 +53,31 @@ func (u *Upload) template(image, filetype string) []byte {
 		{"title", u.Title},
 		{"architecture", u.Architecture},
 		{"base_image", u.BaseImage},
+		{"patience", duration(u.Patience)},
+		{"wait_timeout", duration(u.WaitTimeout)},
 	} {
 		if option.value != "" {
 			upload.SetAttributeValue(option.name, cty.StringVal(option.value))
 		}
 	}
+	if u.ChunkSize > 0 {
+		upload.SetAttributeValue("chunk_size", cty.NumberIntVal(int64(u.ChunkSize)))
+	}
+	if u.NoWait {
+		upload.SetAttributeValue("no_wait", cty.True)
+	}
 	if u.InsecureSkipTLSVerify {
 		upload.SetAttributeValue("insecure_skip_tls_verify", cty.True)
 	}
 	return hclwrite.Format(file.Bytes())
+}
+
+// duration is an option's text; "" for one that was not given.
+func duration(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
 }
 
 // absolute is a path as it is found from any folder.

@@ -135,7 +135,7 @@ func TestUploadFailsAndIsSentAgain(t *testing.T) {
 	if err == nil {
 		t.Fatalf("no error\n%s", said)
 	}
-	for _, want := range []string{"space", "complete in " + output, "packer build " + output + ".upload.pkr.hcl"} {
+	for _, want := range []string{"space", "complete in " + output, "packer build " + output + ".upload"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error does not say %q:\n%v", want, err)
 		}
@@ -184,9 +184,20 @@ func TestPackerUploadAgain(t *testing.T) {
 	p := packertest.New(t)
 	r := startRegion(t, regiontest.Options{Version: "3.8.0", Faults: []regiontest.Fault{{Do: regiontest.DiskFull()}}})
 	output := filepath.Join(t.TempDir(), "it's tiny.tar.gz")
-	_, _, err := uploading(t, r, map[string]any{"input": bootable(t), "output": output}, map[string]any{"title": "A \"tiny\" ${x}"})
+	_, _, err := uploading(t, r, map[string]any{"input": bootable(t), "output": output}, map[string]any{
+		"title": "A \"tiny\" ${x}", "chunk_size": 1, "patience": "90s", "wait_timeout": "2h", "no_wait": true,
+	})
 	if err == nil {
 		t.Fatal("no error")
+	}
+	if found, _ := filepath.Glob(filepath.Join(filepath.Dir(output), "*.hcl")); len(found) > 0 {
+		t.Errorf("%s would be part of the template beside the image", found)
+	}
+	template, readErr := os.ReadFile(filepath.Join(output+".upload", "upload.pkr.hcl"))
+	for _, want := range []string{"chunk_size", "1m30s", "2h0m0s", "no_wait"} {
+		if !strings.Contains(string(template), want) {
+			t.Errorf("the template has no %s (%v):\n%s", want, readErr, template)
+		}
 	}
 	lines := strings.Split(err.Error(), "\n")
 	command := exec.Command("sh", "-c", strings.TrimSpace(lines[len(lines)-1]))
