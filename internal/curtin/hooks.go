@@ -84,8 +84,8 @@ func checkFirstLine(line []byte) error {
 		return errors.New("begins with a byte order mark, which hides its first line from the kernel; save it as plain UTF-8")
 	case !bytes.HasPrefix(line, []byte("#!")):
 		return errors.New(`has no "#!" line that names its interpreter, such as "#!/usr/bin/env python3"`)
-	case bytes.HasSuffix(line, []byte("\r\n")):
-		return errors.New("has Windows line endings (CRLF); curtin would look for an interpreter whose name ends in a carriage return; convert it with dos2unix")
+	case bytes.ContainsRune(line, '\r'):
+		return errors.New("has Windows line endings (CRLF) or a carriage return in its first line; curtin would look for an interpreter whose name ends in a carriage return; convert it with dos2unix")
 	case !strings.HasPrefix(strings.TrimSpace(string(line[2:])), "/"):
 		return fmt.Errorf("its first line %q does not name an interpreter by a full path", strings.TrimSpace(string(line)))
 	}

@@ -24,6 +24,8 @@ func TestCheckHooks(t *testing.T) {
 		{"empty", map[string]string{"curtin-hooks": ""}, `curtin-hooks: has no "#!" line`},
 		{"no shebang", map[string]string{"curtin-hooks": "import os\n"}, `has no "#!" line`},
 		{"CRLF", map[string]string{"finalize": "#!/bin/sh\r\necho\r\n"}, "Windows line endings"},
+		{"carriage return at the end", map[string]string{"finalize": "#!/bin/sh\r"}, "carriage return"},
+		{"line ends of old Macs", map[string]string{"finalize": "#!/bin/sh\recho\r"}, "carriage return"},
 		{"byte order mark", map[string]string{"finalize": "\xef\xbb\xbf#!/bin/sh\n"}, "byte order mark"},
 		{"relative", map[string]string{"finalize": "#!python3\n"}, "full path"},
 		{"both wrong", map[string]string{"curtin-hooks": "x", "finalize": "#!/bin/sh\r\n"}, "Windows line endings"},

@@ -3,15 +3,12 @@ package system
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/curtin"
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem"
@@ -53,13 +50,35 @@ func (s *System) layers(layers []Layer, epoch time.Time) (*additions, error) {
 }
 
 func (s *System) layer(a *additions, l Layer, epoch time.Time) error {
+	// A symbolic link to a folder in the image (/lib to usr/lib) leads the
+	// layer's files to where they would go if they were copied there.
+	places := map[string]string{}
+	return l.walk(epoch, func(relative string, inode filesystem.Inode) error {
+		at := path.Join(".", l.Target)
+		if relative != "." {
+			at = path.Join(places[filepath.Dir(relative)], filepath.Base(relative))
+		}
+		at, err := s.place(a, at, inode)
+		if err != nil {
+			return fmt.Errorf("%s: %w", relative, err)
+		}
+		places[relative] = at
+		return nil
+	})
+}
+
+// Check says whether all that is in the layer can be read and go into an image:
+// for asking before a long build.
+func (l Layer) Check() error {
+	return l.walk(time.Time{}, func(string, filesystem.Inode) error { return nil })
+}
+
+// walk calls do for the layer's folder, ".", and for all that is in it.
+func (l Layer) walk(epoch time.Time, do func(relative string, inode filesystem.Inode) error) error {
 	source, err := folder(l.Source)
 	if err != nil {
 		return err
 	}
-	// A symbolic link to a folder in the image (/lib to usr/lib) leads the
-	// layer's files to where they would go if they were copied there.
-	places := map[string]string{}
 	return filepath.WalkDir(source, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -83,16 +102,7 @@ func (s *System) layer(a *additions, l Layer, epoch time.Time) error {
 		if hook {
 			inode.Mode |= 0o111
 		}
-		at := path.Join(".", l.Target)
-		if relative != "." {
-			at = path.Join(places[filepath.Dir(relative)], filepath.Base(relative))
-		}
-		at, err = s.place(a, at, inode)
-		if err != nil {
-			return fmt.Errorf("%s: %w", relative, err)
-		}
-		places[relative] = at
-		return nil
+		return do(relative, inode)
 	})
 }
 
@@ -162,90 +172,3 @@ func (a *additions) put(at string, inode filesystem.Inode) {
 	data, _ := inode.Sys.(hostFile)
 	a.at[at] = &addition{inode, data}
 }
-
-// hostInode is the inode that a file of this machine gets in the image: its
-// own mode and time, root's for the owner.
-func hostInode(source string, info fs.FileInfo, epoch time.Time) (filesystem.Inode, error) {
-	inode := filesystem.Inode{Links: 1, Size: info.Size(), Modified: info.ModTime(), Sys: hostFile{source, info.Size(), info.ModTime()}}
-	if !epoch.IsZero() && inode.Modified.After(epoch) {
-		inode.Modified = epoch
-	}
-	switch info.Mode().Type() {
-	case 0:
-		inode.Mode = filesystem.ModeRegular
-		file, err := os.Open(source) // better now than after an hour's build
-		if err != nil {
-			return inode, err
-		}
-		if err := file.Close(); err != nil {
-			return inode, err
-		}
-	case fs.ModeDir:
-		inode.Mode, inode.Size = filesystem.ModeDir, 0
-	case fs.ModeSymlink:
-		target, err := os.Readlink(source)
-		if err != nil {
-			return inode, err
-		}
-		inode.Mode, inode.Target, inode.Size = filesystem.ModeSymlink, target, int64(len(target))
-	default:
-		return inode, fmt.Errorf("%s: neither a file, a folder nor a symbolic link", source)
-	}
-	inode.Mode |= unixPerm(info.Mode())
-	return inode, nil
-}
-
-func unixPerm(m fs.FileMode) filesystem.Mode {
-	perm := filesystem.Mode(m.Perm())
-	if m&fs.ModeSetuid != 0 {
-		perm |= unix.S_ISUID
-	}
-	if m&fs.ModeSetgid != 0 {
-		perm |= unix.S_ISGID
-	}
-	if m&fs.ModeSticky != 0 {
-		perm |= unix.S_ISVTX
-	}
-	return perm
-}
-
-// hostFile is the data of a layer's file as it was when the layer was read. It
-// holds no descriptor between reads, for a layer may have more files than a
-// process may open.
-type hostFile struct {
-	path     string
-	size     int64
-	modified time.Time
-}
-
-func (f hostFile) ReadAt(p []byte, off int64) (int, error) {
-	if off >= f.size {
-		return 0, io.EOF
-	}
-	file, err := os.Open(f.path)
-	if err != nil {
-		return 0, err
-	}
-	defer file.Close()
-	n, err := file.ReadAt(p[:min(int64(len(p)), f.size-off)], off)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return n, err
-	}
-	info, statErr := file.Stat()
-	if statErr != nil {
-		return n, statErr
-	}
-	if info.Size() != f.size || !info.ModTime().Equal(f.modified) {
-		return 0, fmt.Errorf("%s was changed while it was packed", f.path)
-	}
-	return n, err
-}
-
-func (f hostFile) Segments() []filesystem.Segment {
-	if f.size == 0 {
-		return nil
-	}
-	return []filesystem.Segment{{Offset: 0, Length: f.size}}
-}
-
-func (f hostFile) Prefetch(int64, int64) {}

@@ -275,6 +275,9 @@ func (c *Config) checkHooks() error {
 	if err := curtin.CheckHooks(c.CurtinHooks); err != nil {
 		return fmt.Errorf("curtin_hooks: %w", err)
 	}
+	if err := (system.Layer{Source: c.CurtinHooks, Hooks: true}).Check(); err != nil {
+		return fmt.Errorf("curtin_hooks: %w", err)
+	}
 	return nil
 }
 
@@ -288,6 +291,9 @@ func (c *Config) checkOverlay() error {
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("overlay = %q is not a folder", c.Overlay)
+	}
+	if err := (system.Layer{Source: c.Overlay}).Check(); err != nil {
+		return fmt.Errorf("overlay: %w", err)
 	}
 	return nil
 }

@@ -1,11 +1,14 @@
 package image
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // settings are options on top of working ones.
@@ -34,6 +37,11 @@ func TestConfigRefuses(t *testing.T) {
 	if err := os.Symlink("nowhere", filepath.Join(dir, "dead")); err != nil {
 		t.Fatal(err)
 	}
+	odd := filepath.Join(dir, "odd")
+	if err := errors.Join(os.Mkdir(odd, 0o755), unix.Mkfifo(filepath.Join(odd, "pipe"), 0o600),
+		os.WriteFile(filepath.Join(odd, "finalize"), []byte("#!/bin/sh\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct {
 		options map[string]any
 		want    string
@@ -47,6 +55,8 @@ func TestConfigRefuses(t *testing.T) {
 		"hooks with CRLF":      {map[string]any{"curtin_hooks": hooks}, "Windows line endings"},
 		"hooks not a folder":   {map[string]any{"curtin_hooks": file}, "is not a folder"},
 		"missing overlay":      {map[string]any{"overlay": filepath.Join(dir, "none")}, "overlay: stat"},
+		"pipe in the overlay":  {map[string]any{"overlay": odd}, "pipe: neither a file"},
+		"pipe in the hooks":    {map[string]any{"curtin_hooks": odd}, "pipe: neither a file"},
 		"overlay not folder":   {map[string]any{"overlay": file}, "is not a folder"},
 		"level":                {map[string]any{"compression_level": 10}, "compression_level = 10"},
 		"negative level":       {map[string]any{"compression_level": -1}, "compression_level = -1"},
