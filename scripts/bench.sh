@@ -93,8 +93,11 @@ printf '\n%-42s %8s %8s %7s %9s  %s\n' "" "wall s" "CPU s" "RSS MB" "size MB" "r
 base=
 warm "$disk"
 row "maas-image, level 6" "$work/out" "$work/bench" -level 6 "$disk" "$work/out"
+row "maas-image, level 6, not verified" "$work/out" "$work/bench" -no-verify "$disk" "$work/out"
 row "maas-image, level 1" "$work/out" "$work/bench" -level 1 "$disk" "$work/out"
-row "maas-image, not compressed" "$work/out" "$work/bench" -no-compress "$disk" "$work/out"
+row "maas-image, not compressed" "$work/tar" "$work/bench" -no-compress -no-verify "$disk" "$work/tar"
+row "its compressor alone, on that tar" "$work/out" "$work/bench" -only-compress "$work/tar" "$work/out"
+rm "$work/tar"
 if [ $root = 1 ]; then
   cold
   row "maas-image, level 6, cold" "$work/out" "$work/bench" -level 6 "$disk" "$work/out"
