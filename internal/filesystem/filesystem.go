@@ -23,6 +23,23 @@ type FS interface {
 	Open(file *Inode) (File, error)
 }
 
+// Subvolumes is a file system of several trees that can be mounted each by
+// itself, as those of btrfs can. As an FS it is the tree that mount(8) takes if
+// none is named; a tree that lies below another one is a folder of that.
+type Subvolumes interface {
+	FS
+	// Subvolumes lists the trees, sorted by ID.
+	Subvolumes() ([]Subvolume, error)
+	// Subvolume opens the tree of the given ID.
+	Subvolume(id uint64) (FS, error)
+}
+
+// Subvolume is one of the trees.
+type Subvolume struct {
+	ID   uint64
+	Path string // from the top of the file system, "@/var"; "" for the top itself
+}
+
 // Info is what a file system says about itself.
 type Info struct {
 	Type  string // as blkid(8) and fstab(5) name it: "ext4", "vfat"

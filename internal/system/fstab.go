@@ -69,6 +69,16 @@ func (e fstabEntry) mountsVolume() bool {
 
 func (e fstabEntry) has(option string) bool { return slices.Contains(e.options, option) }
 
+// option is the value of an option such as subvol=@; of several, the last.
+func (e fstabEntry) option(key string) (value string, ok bool) {
+	for _, o := range e.options {
+		if v, is := strings.CutPrefix(o, key+"="); is {
+			value, ok = v, true
+		}
+	}
+	return value, ok
+}
+
 // optional says whether a machine boots without the entry's device.
 func (e fstabEntry) optional() bool { return e.has("noauto") || e.has("nofail") }
 

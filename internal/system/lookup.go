@@ -143,7 +143,7 @@ func split(name string) []string {
 }
 
 // readFile reads a small regular file of the tree.
-func (ns namespace) readFile(name string, limit int64) ([]byte, error) {
+func (ns namespace) readFile(name string) ([]byte, error) {
 	n, _, err := ns.lookup(name)
 	if err != nil {
 		return nil, err
@@ -151,8 +151,8 @@ func (ns namespace) readFile(name string, limit int64) ([]byte, error) {
 	if !n.Mode.IsRegular() {
 		return nil, fmt.Errorf("/%s is not a regular file", name)
 	}
-	if n.Size > limit {
-		return nil, fmt.Errorf("/%s has %d bytes; at most %d are read", name, n.Size, limit)
+	if n.Size > maxConfig {
+		return nil, fmt.Errorf("/%s has %d bytes; at most %d are read", name, n.Size, maxConfig)
 	}
 	file, err := n.volume.FS.Open(n.Inode)
 	if err != nil {

@@ -48,12 +48,19 @@ type Mount struct {
 // String is the mount's line in a list of what was found.
 func (m Mount) String() string { return fmt.Sprintf("%s from %s", short(printable(m.Path)), m.Volume) }
 
+// sharesVolume says whether one of the others is of the same file system.
+func sharesVolume(m Mount, others []Mount) bool {
+	return slices.ContainsFunc(others, func(o Mount) bool { return o.Volume.all() == m.Volume.all() })
+}
+
 // Used is how much the system's volumes hold, in bytes: an estimate, for
 // showing progress.
 func (s *System) Used() int64 {
 	var used int64
-	for _, m := range s.Mounts {
-		used += m.Volume.FS.Info().Used
+	for i, m := range s.Mounts {
+		if !sharesVolume(m, s.Mounts[:i]) {
+			used += m.Volume.FS.Info().Used
+		}
 	}
 	return used
 }
@@ -64,6 +71,11 @@ func Open(d disk.Volume, o Options) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
+	return assemble(volumes, warnings, o)
+}
+
+// assemble makes a system of what a scan found.
+func assemble(volumes []*Volume, warnings []string, o Options) (*System, error) {
 	root, err := findRoot(volumes, o.Root)
 	if err != nil {
 		return nil, withWarnings(err, warnings)
@@ -72,7 +84,10 @@ func Open(d disk.Volume, o Options) (*System, error) {
 	if err := s.join(volumes, o.SkipMounts); err != nil {
 		return nil, withWarnings(err, warnings)
 	}
-	for _, m := range s.Mounts {
+	for i, m := range s.Mounts {
+		if sharesVolume(m, s.Mounts[:i]) {
+			continue
+		}
 		for _, w := range m.Volume.FS.Info().Warnings {
 			s.Notes = append(s.Notes, m.Volume.Name()+": "+w)
 		}
@@ -92,7 +107,7 @@ func Open(d disk.Volume, o Options) (*System, error) {
 // noteLeftOut says which volumes are not in the tree, and why.
 func (s *System) noteLeftOut(volumes []*Volume, skipped []string) {
 	for _, v := range volumes {
-		if v.Type == "" || v.Type == "swap" || slices.ContainsFunc(s.Mounts, func(m Mount) bool { return m.Volume == v }) {
+		if v.Type == "" || v.Type == "swap" || slices.ContainsFunc(s.Mounts, func(m Mount) bool { return m.Volume.all() == v }) {
 			continue
 		}
 		reason := "its fstab does not mount it"
@@ -120,13 +135,11 @@ func findRoot(volumes []*Volume, want string) (*Volume, error) {
 		if v.FS == nil {
 			continue
 		}
-		is, err := holdsRoot(v)
+		held, err := v.roots()
 		if err != nil {
 			v.Err = err
 		}
-		if is {
-			roots = append(roots, v)
-		}
+		roots = append(roots, held...)
 	}
 	switch {
 	case len(roots) == 1:
@@ -138,6 +151,19 @@ func findRoot(volumes []*Volume, want string) (*Volume, error) {
 	}
 	return nil, seen(volumes, "%d operating systems found on this disk (%s); name one with the option root",
 		len(roots), volumeNames(roots))
+}
+
+// roots are the root directories on a volume: its own or, if that is none,
+// those of its subvolumes.
+func (v *Volume) roots() ([]*Volume, error) {
+	is, err := holdsRoot(v)
+	switch {
+	case err != nil:
+		return nil, err
+	case is:
+		return []*Volume{v}, nil
+	}
+	return v.rootSubvolumes()
 }
 
 // holdsRoot tells a root directory by what every Linux has at its top.
@@ -205,7 +231,7 @@ func volumeNames(volumes []*Volume) string {
 
 // join mounts what the system's fstab mounts, outer volumes first.
 func (s *System) join(volumes []*Volume, skip []string) error {
-	text, err := s.names.readFile("etc/fstab", maxConfig)
+	text, err := s.names.readFile("etc/fstab")
 	if ignoreMissing(err) != nil {
 		return fmt.Errorf("read the system's fstab: %w", err)
 	}
@@ -266,6 +292,10 @@ func (s *System) mount(volumes []*Volume, e fstabEntry) error {
 	if v.FS == nil {
 		return seen(volumes, "%s cannot be read; if the image can do without it, add %q to skip_mounts", v.Name(), e.file)
 	}
+	v, err := v.chosen(e)
+	if err != nil {
+		return fmt.Errorf("%w; if the image can do without it, add %q to skip_mounts", err, e.file)
+	}
 	if i := slices.IndexFunc(s.Mounts, func(m Mount) bool { return m.Volume == v }); i >= 0 {
 		return fmt.Errorf("%s is already mounted at %s; if the image can do without this one, add %q to skip_mounts",
 			v.Name(), s.Mounts[i].Path, e.file)
@@ -287,9 +317,9 @@ func (s *System) mount(volumes []*Volume, e fstabEntry) error {
 
 // readRelease reads os-release(5); a system without one is no error.
 func (s *System) readRelease() map[string]string {
-	text, err := s.names.readFile("etc/os-release", maxConfig)
+	text, err := s.names.readFile("etc/os-release")
 	if err != nil {
-		if text, err = s.names.readFile("usr/lib/os-release", maxConfig); err != nil {
+		if text, err = s.names.readFile("usr/lib/os-release"); err != nil {
 			return nil
 		}
 	}

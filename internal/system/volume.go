@@ -4,6 +4,7 @@
 package system
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -21,10 +22,17 @@ type Volume struct {
 	Type      string              // as blkid(8) names it; "" if unknown
 	FS        filesystem.FS       // nil unless the type is one that can be read
 	Err       error               // why a file system that should be read was not
+
+	whole *Volume // that this is a subvolume of; nil if it is none
+	tree  filesystem.Subvolume
+	trees map[uint64]*Volume // subvolumes that were opened
 }
 
 // Name tells a person which volume this is: "partition 2".
 func (v *Volume) Name() string {
+	if v.whole != nil {
+		return v.whole.Name() + ", subvolume " + cmp.Or(short(printable(v.tree.Path)), "/")
+	}
 	if v.Partition.Number == 0 {
 		return "the whole disk"
 	}
