@@ -10,6 +10,7 @@ import (
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/changed"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/partition"
+	"github.com/packer-maas/packer-plugin-maas/internal/freespace"
 	"github.com/packer-maas/packer-plugin-maas/internal/image"
 	"github.com/packer-maas/packer-plugin-maas/internal/system"
 )
@@ -41,14 +42,18 @@ func packDisk(ctx context.Context, d disk.Disk, job Job, to Reporter) (result Re
 	if s, err := system.Open(c, system.Options{}); err == nil {
 		result.System, result.Release = s.Name, s.Release
 	}
+	whole := disk.Disk(c)
+	if !job.KeepFreeSpace {
+		whole = hideFreeSpace(c, volumes, to)
+	}
 	total := int64(0)
-	for run := range c.Extents(0, c.Size()) {
+	for run := range whole.Extents(0, whole.Size()) {
 		if !run.Hole {
 			total += run.Length
 		}
 	}
 	job.Image.Progress = func(done int64) { to.Progress(done, total) }
-	result.Summary, err = image.PackDisk(ctx, job.Output, c, job.Image)
+	result.Summary, err = image.PackDisk(ctx, job.Output, whole, job.Image)
 	return result, err
 }
 
@@ -67,6 +72,16 @@ func (job Job) change(d *changed.Disk, to Reporter) error {
 	}
 	to.Say(fmt.Sprintf("Shrunk the disk from %d to %d bytes", before, d.Size()))
 	return nil
+}
+
+// hideFreeSpace returns the disk without what its file systems do not use.
+func hideFreeSpace(d disk.Disk, volumes []*system.Volume, to Reporter) disk.Disk {
+	hidden, notes := freespace.Hide(d, volumes)
+	for _, note := range notes {
+		to.Say("Note: " + note)
+	}
+	to.Say(fmt.Sprintf("Free space that holds old data, packed as zeros: %d bytes", hidden.Hidden()))
+	return hidden
 }
 
 // checkWhole refuses what would change files on the disk.

@@ -28,6 +28,8 @@ type Job struct {
 	Overlay      string // folder laid over the root
 	Shrink       bool   // cut a whole disk to what it needs
 
+	KeepFreeSpace bool // of a whole disk: pack also what no file owns
+
 	Output string
 	Image  image.Options
 }

@@ -27,6 +27,8 @@ type FS struct {
 	volume disk.Volume // with the journal's blocks laid over it
 	sb     *superblock
 	info   filesystem.Info
+
+	replayed bool // the journal was not empty
 }
 
 var _ filesystem.FS = (*FS)(nil)
@@ -61,7 +63,7 @@ func open(v disk.Volume) (*FS, error) {
 		if err != nil {
 			return nil, fmt.Errorf("journal: %w", err)
 		}
-		fs.volume = replayed
+		fs.volume, fs.replayed = replayed, true
 		if fs.sb, err = readSuperblock(replayed); err != nil {
 			return nil, fmt.Errorf("after replaying the journal: %w", err)
 		}

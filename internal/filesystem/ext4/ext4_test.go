@@ -91,11 +91,16 @@ func TestFormats(t *testing.T) {
 			image := fstest.Image(t, cmp.Or(f.size, 600<<20), mkfs(f.mkfs)...)
 			dir, unmount := fstest.Mount(t, image, "")
 			fstest.Nasty(t, dir, f.limits)
+			fstest.Secret(t, dir)
 			unmount()
 			dir, _ = fstest.Mount(t, image, "ro")
 			fs := open(t, image)
-			fstest.Check(t, fstest.FromFS(t, fs), fstest.FromDir(t, dir), fstest.Options{ExactSegments: true})
+			want := fstest.FromDir(t, dir)
+			fstest.Check(t, fstest.FromFS(t, fs), want, fstest.Options{ExactSegments: true})
 			checkInfo(t, fs.Info(), image, f.kind)
+			if f.size < 1<<40 {
+				checkFree(t, image, want)
+			}
 		})
 	}
 }

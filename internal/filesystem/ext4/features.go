@@ -26,13 +26,17 @@ const (
 	incompatOfExt3    = incompatFileType | incompatRecover | incompatMetaBG
 	roSparseSuper     = 0x1
 	roGroupChecksum   = 0x10
+	roSnapshot        = 0x80
+	roBigalloc        = 0x200
 	roMetadataCsum    = 0x400
+	roReplica         = 0x800
 	roOrphanPresent   = 0x10000
 	roKnown           = 0x1ffff
 	roOfExt3          = roSparseSuper | 0x2 | 0x4 // large files, and B-tree directories
 	groupDescSize     = 32
 	groupDescSize64   = 64
 	creatorHurd       = 1
+	stateClean        = 1
 	stateErrors       = 2
 	checksumTypeCRC32 = 1 // CRC-32C
 )

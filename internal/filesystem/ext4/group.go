@@ -5,25 +5,31 @@ import (
 	"math"
 )
 
-// Offsets in a "Block Group Descriptor".
+// Offsets in a "Block Group Descriptor", and a flag of it.
 const (
-	descInodeTable   = 0x08
-	descChecksum     = 0x1e
-	descInodeTableHi = 0x28
+	descBlockBitmap      = 0x00
+	descInodeBitmap      = 0x04
+	descInodeTable       = 0x08
+	descFree             = 0x0c
+	descFlags            = 0x12
+	descBitmapChecksum   = 0x18
+	descChecksum         = 0x1e
+	descBlockBitmapHi    = 0x20
+	descInodeBitmapHi    = 0x24
+	descInodeTableHi     = 0x28
+	descFreeHi           = 0x2c
+	descBitmapChecksumHi = 0x38
+
+	flagBlockUninit = 2
 )
 
 // inodeTable returns the first block of a group's inode table, from the group's
 // descriptor.
 func (fs *FS) inodeTable(group uint32) (uint64, error) {
 	sb := fs.sb
-	b := make([]byte, sb.descSize)
-	perBlock := uint32(sb.blockSize / sb.descSize)
-	at := int64(sb.descriptorBlock(group/perBlock))*sb.blockSize + int64(group%perBlock)*sb.descSize
-	if err := fs.read(b, at); err != nil {
+	b, err := fs.descriptor(group)
+	if err != nil {
 		return 0, fmt.Errorf("group descriptor %d: %w", group, err)
-	}
-	if !sb.descriptorValid(group, b) {
-		return 0, fmt.Errorf("group descriptor %d: checksum mismatch", group)
 	}
 	table := uint64(le.Uint32(b[descInodeTable:]))
 	if sb.descSize >= groupDescSize64 {
@@ -33,6 +39,21 @@ func (fs *FS) inodeTable(group uint32) (uint64, error) {
 		return 0, fmt.Errorf("group descriptor %d: inode table: %w", group, err)
 	}
 	return table, nil
+}
+
+// descriptor reads and checks a group's descriptor.
+func (fs *FS) descriptor(group uint32) ([]byte, error) {
+	sb := fs.sb
+	b := make([]byte, sb.descSize)
+	perBlock := uint32(sb.blockSize / sb.descSize)
+	at := int64(sb.descriptorBlock(group/perBlock))*sb.blockSize + int64(group%perBlock)*sb.descSize
+	if err := fs.read(b, at); err != nil {
+		return nil, err
+	}
+	if !sb.descriptorValid(group, b) {
+		return nil, fmt.Errorf("checksum mismatch")
+	}
+	return b, nil
 }
 
 // descriptorBlock returns where block number n of the group descriptors is:

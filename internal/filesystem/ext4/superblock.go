@@ -27,24 +27,30 @@ type superblock struct {
 	blockSize      int64
 	blocksPerGroup uint32
 	inodesPerGroup uint32
-	groups         uint32
-	state          uint16
-	creatorOS      uint32
-	firstInode     uint32
-	inodeSize      int64
-	compat         uint32
-	incompat       uint32
-	roCompat       uint32
-	uuid           []byte
-	label          string
-	journalInode   uint32
-	lastOrphan     uint32
-	descSize       int64
-	firstMetaBG    uint32
-	checksumType   uint8
-	backupGroups   [2]uint32 // of sparse_super2
-	seed           uint32    // of all checksums but the superblock's
-	lastError      string
+
+	logBlockSize     uint32 // powers of two of 1 KiB
+	logClusterSize   uint32
+	clustersPerGroup uint32
+	reservedDescs    uint16 // blocks kept for more group descriptors
+
+	groups       uint32
+	state        uint16
+	creatorOS    uint32
+	firstInode   uint32
+	inodeSize    int64
+	compat       uint32
+	incompat     uint32
+	roCompat     uint32
+	uuid         []byte
+	label        string
+	journalInode uint32
+	lastOrphan   uint32
+	descSize     int64
+	firstMetaBG  uint32
+	checksumType uint8
+	backupGroups [2]uint32 // of sparse_super2
+	seed         uint32    // of all checksums but the superblock's
+	lastError    string
 }
 
 // readSuperblock reads and checks the primary superblock.
@@ -74,22 +80,25 @@ func readSuperblock(v disk.Volume) (*superblock, error) {
 
 func parseSuperblock(b []byte) *superblock {
 	sb := &superblock{
-		inodes:         le.Uint32(b),
-		blocks:         uint64(le.Uint32(b[0x4:])),
-		free:           uint64(le.Uint32(b[0xc:])),
-		firstDataBlock: le.Uint32(b[0x14:]),
-		blocksPerGroup: le.Uint32(b[0x20:]),
-		inodesPerGroup: le.Uint32(b[0x28:]),
-		state:          le.Uint16(b[0x3a:]),
-		creatorOS:      le.Uint32(b[0x48:]),
-		uuid:           b[0x68:0x78],
-		label:          cString(b[0x78:0x88]),
-		firstInode:     11,
-		inodeSize:      goodOldInodeSize,
-		descSize:       groupDescSize,
-		lastOrphan:     le.Uint32(b[0xe8:]),
-		checksumType:   b[0x175],
-		backupGroups:   [2]uint32{le.Uint32(b[0x24c:]), le.Uint32(b[0x250:])},
+		inodes:           le.Uint32(b),
+		blocks:           uint64(le.Uint32(b[0x4:])),
+		free:             uint64(le.Uint32(b[0xc:])),
+		firstDataBlock:   le.Uint32(b[0x14:]),
+		blocksPerGroup:   le.Uint32(b[0x20:]),
+		inodesPerGroup:   le.Uint32(b[0x28:]),
+		logBlockSize:     le.Uint32(b[0x18:]),
+		logClusterSize:   le.Uint32(b[0x1c:]),
+		clustersPerGroup: le.Uint32(b[0x24:]),
+		state:            le.Uint16(b[0x3a:]),
+		creatorOS:        le.Uint32(b[0x48:]),
+		uuid:             b[0x68:0x78],
+		label:            cString(b[0x78:0x88]),
+		firstInode:       11,
+		inodeSize:        goodOldInodeSize,
+		descSize:         groupDescSize,
+		lastOrphan:       le.Uint32(b[0xe8:]),
+		checksumType:     b[0x175],
+		backupGroups:     [2]uint32{le.Uint32(b[0x24c:]), le.Uint32(b[0x250:])},
 	}
 	// Revision 0 has neither features nor the fields after them.
 	if le.Uint32(b[0x4c:]) > 0 {
@@ -97,6 +106,7 @@ func parseSuperblock(b []byte) *superblock {
 		sb.inodeSize = int64(le.Uint16(b[0x58:]))
 		sb.compat, sb.incompat, sb.roCompat = le.Uint32(b[0x5c:]), le.Uint32(b[0x60:]), le.Uint32(b[0x64:])
 		sb.journalInode = le.Uint32(b[0xe0:])
+		sb.reservedDescs = le.Uint16(b[0xce:])
 		sb.firstMetaBG = le.Uint32(b[0x104:])
 	}
 	if sb.incompat&incompat64Bit != 0 {
@@ -119,11 +129,10 @@ func parseSuperblock(b []byte) *superblock {
 
 // checkGeometry bounds every number that positions are computed from.
 func (sb *superblock) checkGeometry(b []byte) error {
-	log := le.Uint32(b[0x18:])
-	if log > 6 {
-		return fmt.Errorf("block size 2^%d is not between 1 KiB and 64 KiB", uint64(log)+10)
+	if sb.logBlockSize > 6 {
+		return fmt.Errorf("block size 2^%d is not between 1 KiB and 64 KiB", uint64(sb.logBlockSize)+10)
 	}
-	sb.blockSize = 1024 << log
+	sb.blockSize = 1024 << sb.logBlockSize
 	if sb.blocks > uint64(math.MaxInt64/sb.blockSize) || sb.blocks <= uint64(sb.firstDataBlock) || sb.firstDataBlock > 1 {
 		return fmt.Errorf("%d blocks, the first of them %d", sb.blocks, sb.firstDataBlock)
 	}

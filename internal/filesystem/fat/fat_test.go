@@ -197,6 +197,7 @@ func TestRead(t *testing.T) {
 				t.Errorf("FAT%d, want FAT%d", bits, tc.bits)
 			}
 			compareInfo(t, img, fs.Info())
+			checkFree(t, img, fs.(*volume), want)
 		})
 	}
 }

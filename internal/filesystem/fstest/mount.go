@@ -19,8 +19,24 @@ func TryMount(t testing.TB, image, options string) (dir string, unmount func(), 
 	if out, err := exec.Command("mount", "-o", loop, image, dir).CombinedOutput(); err != nil {
 		return "", nil, fmt.Errorf("mount %s: %w: %s", options, err, out)
 	}
+	return dir, unmounter(t, dir), nil
+}
+
+// MountNTFS has ntfs-3g mount an image, as Mount does with the kernel.
+func MountNTFS(t testing.TB, image string) (dir string, unmount func()) {
+	t.Helper()
+	RequireRoot(t)
+	RequireTool(t, "ntfs-3g")
+	dir = t.TempDir()
+	Run(t, "ntfs-3g", image, dir)
+	return dir, unmounter(t, dir)
+}
+
+// unmounter unmounts dir once, at the latest at the test's end.
+func unmounter(t testing.TB, dir string) func() {
+	t.Helper()
 	var once sync.Once
-	unmount = func() {
+	unmount := func() {
 		once.Do(func() {
 			if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
 				t.Errorf("umount %s: %v: %s", dir, err, out)
@@ -28,5 +44,5 @@ func TryMount(t testing.TB, image, options string) (dir string, unmount func(), 
 		})
 	}
 	t.Cleanup(unmount)
-	return dir, unmount, nil
+	return unmount
 }

@@ -56,8 +56,10 @@ func TestFormats(t *testing.T) {
 			limits := limits
 			limits.ShortACLs = strings.Contains(f.mkfs, "crc=0")
 			fstest.Nasty(t, dir, limits)
+			fstest.Secret(t, dir)
 			unmount()
 			compare(t, image)
+			checkFree(t, image)
 		})
 	}
 }
