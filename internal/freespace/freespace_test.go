@@ -168,7 +168,7 @@ func TestDisk(t *testing.T) {
 		off := rnd.Int63n(d.Size() + 1)
 		p := make([]byte, rnd.Intn(300_000))
 		n, err := hidden.ReadAt(p, off)
-		if !bytes.Equal(p[:n], want[off:off+int64(n)]) || n < len(p) && (err != io.EOF || off+int64(n) != d.Size()) || n == len(p) && err != nil {
+		if !bytes.Equal(p[:n], want[off:off+int64(n)]) || n < len(p) && (!errors.Is(err, io.EOF) || off+int64(n) != d.Size()) || n == len(p) && err != nil {
 			t.Fatalf("%d bytes at %d: %d, %v, or others than expected", len(p), off, n, err)
 		}
 	}

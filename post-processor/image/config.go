@@ -85,6 +85,10 @@ type Config struct {
 	// every byte with what went in, before the image gets its name. The default
 	// is `true`; it takes about a third more processor time.
 	Verify config.Trilean `mapstructure:"verify" required:"false"`
+	// Of a whole disk, pack what no file owns as zeros, without reading it: what
+	// was deleted takes no room and does not travel. The default is `true`. See
+	// [Free space](#free-space) for when this is known.
+	ZeroFreeSpace config.Trilean `mapstructure:"zero_free_space" required:"false"`
 	// Sends the image to a MAAS region: see [Upload](#upload).
 	Upload *Upload `mapstructure:"upload" required:"false"`
 
@@ -311,14 +315,15 @@ func (c *Config) checkIdentity() error {
 // job is the work that the options ask for, on the given disk.
 func (c *Config) job(source disksource) pack.Job {
 	return pack.Job{
-		Disk:         source.path,
-		Format:       source.format,
-		System:       system.Options{Root: c.Root, SkipMounts: c.SkipMounts},
-		KeepIdentity: c.KeepIdentity,
-		CurtinHooks:  c.CurtinHooks,
-		Overlay:      c.Overlay,
-		Shrink:       c.Shrink,
-		Output:       c.Output,
+		Disk:          source.path,
+		Format:        source.format,
+		System:        system.Options{Root: c.Root, SkipMounts: c.SkipMounts},
+		KeepIdentity:  c.KeepIdentity,
+		CurtinHooks:   c.CurtinHooks,
+		Overlay:       c.Overlay,
+		Shrink:        c.Shrink,
+		KeepFreeSpace: c.ZeroFreeSpace.False(),
+		Output:        c.Output,
 		Image: image.Options{
 			Filetype: c.Filetype, Level: c.CompressionLevel, Force: c.PackerForce, SkipVerify: !c.verifies(),
 		},

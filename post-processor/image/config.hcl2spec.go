@@ -31,6 +31,7 @@ type FlatConfig struct {
 	KeepIdentity        []string          `mapstructure:"keep_identity" required:"false" cty:"keep_identity" hcl:"keep_identity"`
 	Shrink              *bool             `mapstructure:"shrink" required:"false" cty:"shrink" hcl:"shrink"`
 	Verify              *bool             `mapstructure:"verify" required:"false" cty:"verify" hcl:"verify"`
+	ZeroFreeSpace       *bool             `mapstructure:"zero_free_space" required:"false" cty:"zero_free_space" hcl:"zero_free_space"`
 	Upload              *FlatUpload       `mapstructure:"upload" required:"false" cty:"upload" hcl:"upload"`
 }
 
@@ -67,6 +68,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"keep_identity":              &hcldec.AttrSpec{Name: "keep_identity", Type: cty.List(cty.String), Required: false},
 		"shrink":                     &hcldec.AttrSpec{Name: "shrink", Type: cty.Bool, Required: false},
 		"verify":                     &hcldec.AttrSpec{Name: "verify", Type: cty.Bool, Required: false},
+		"zero_free_space":            &hcldec.AttrSpec{Name: "zero_free_space", Type: cty.Bool, Required: false},
 		"upload":                     &hcldec.BlockSpec{TypeName: "upload", Nested: hcldec.ObjectSpec((*FlatUpload)(nil).HCL2Spec())},
 	}
 	return s

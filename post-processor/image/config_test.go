@@ -164,3 +164,23 @@ func TestConfigForceReplacesOutput(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Free space is left out unless the user says otherwise.
+func TestConfigZeroFreeSpace(t *testing.T) {
+	for _, tt := range []struct {
+		options map[string]any
+		keep    bool
+	}{
+		{map[string]any{"filetype": "ddgz"}, false},
+		{map[string]any{"filetype": "ddgz", "zero_free_space": true}, false},
+		{map[string]any{"filetype": "ddgz", "zero_free_space": false}, true},
+	} {
+		var p PostProcessor
+		if err := p.Configure(settings(t, tt.options)); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.config.job(disksource{}).KeepFreeSpace; got != tt.keep {
+			t.Errorf("%v: keeps free space: %v", tt.options, got)
+		}
+	}
+}

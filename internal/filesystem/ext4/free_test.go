@@ -46,12 +46,9 @@ func freeByDumpe2fs(t *testing.T, image string) int64 {
 func TestFreeOfTerabytes(t *testing.T) {
 	fs := "-t ext4 -b 1024 -N 2000000 -O ^has_journal,meta_bg,sparse_super2,^resize_inode -E num_backup_sb=0,lazy_itable_init=1"
 	image := fstest.Image(t, 5<<40, mkfs(fs)...)
-	free := int64(0)
-	for s, err := range open(t, image).Free() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		free += s.Length
+	free, err := fstest.FreeBytes(open(t, image))
+	if err != nil {
+		t.Fatal(err)
 	}
 	if counted := freeByDumpe2fs(t, image); free != counted {
 		t.Errorf("%d bytes are free, by dumpe2fs %d", free, counted)
@@ -89,8 +86,7 @@ func TestFreeRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, err = range fs.Free() {
-			}
+			_, err = fstest.FreeBytes(fs)
 			switch {
 			case c.want == "" && err != nil:
 				t.Error(err)

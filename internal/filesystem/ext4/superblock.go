@@ -69,7 +69,7 @@ func readSuperblock(v disk.Volume) (*superblock, error) {
 	if sb.roCompat&roMetadataCsum != 0 && crc32c(math.MaxUint32, b[:0x3fc]) != le.Uint32(b[0x3fc:]) {
 		return nil, fmt.Errorf("superblock: checksum mismatch")
 	}
-	if err := sb.checkGeometry(b); err != nil {
+	if err := sb.checkGeometry(); err != nil {
 		return nil, fmt.Errorf("superblock: %w", err)
 	}
 	if size := int64(sb.blocks) * sb.blockSize; size > v.Size() {
@@ -128,7 +128,7 @@ func parseSuperblock(b []byte) *superblock {
 }
 
 // checkGeometry bounds every number that positions are computed from.
-func (sb *superblock) checkGeometry(b []byte) error {
+func (sb *superblock) checkGeometry() error {
 	if sb.logBlockSize > 6 {
 		return fmt.Errorf("block size 2^%d is not between 1 KiB and 64 KiB", uint64(sb.logBlockSize)+10)
 	}

@@ -94,8 +94,7 @@ func TestFreeRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, err = range fs.(*volume).Free() {
-			}
+			_, err = fstest.FreeBytes(fs.(*volume))
 			switch {
 			case c.want == "" && err != nil:
 				t.Error(err)

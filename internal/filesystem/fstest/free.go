@@ -14,8 +14,8 @@ import (
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem"
 )
 
-// secret is what the blocks of a deleted file are known by.
-const secret = "a secret that was deleted. "
+// SecretText is what the blocks of a deleted file are known by.
+const SecretText = "a secret that was deleted. "
 
 // Secret writes a file that takes hundreds of blocks into a folder, lets it
 // reach the disk, and deletes it.
@@ -24,7 +24,7 @@ func Secret(t testing.TB, dir string) {
 	path := filepath.Join(dir, "secret")
 	f, err := os.Create(path)
 	if err == nil {
-		_, err = f.WriteString(strings.Repeat(secret, 1<<20/len(secret)))
+		_, err = f.WriteString(strings.Repeat(SecretText, 1<<20/len(SecretText)))
 	}
 	if err == nil {
 		err = f.Sync()
@@ -57,7 +57,7 @@ func HasSecret(t testing.TB, image string) bool {
 		t.Fatal(err)
 	}
 	for _, s := range segments {
-		if contains(t, io.NewSectionReader(f, s.Offset, s.Length), secret+secret) {
+		if contains(t, io.NewSectionReader(f, s.Offset, s.Length), SecretText+SecretText) {
 			return true
 		}
 	}
@@ -80,6 +80,17 @@ func contains(t testing.TB, r io.Reader, text string) bool {
 		}
 		kept = copy(buf, buf[len(buf)-len(want):])
 	}
+}
+
+// FreeBytes counts what is free.
+func FreeBytes(fs filesystem.FreeSpace) (free int64, err error) {
+	for s, err := range fs.Free() {
+		if err != nil {
+			return 0, err
+		}
+		free += s.Length
+	}
+	return free, nil
 }
 
 // scrambled is how much is written to each end of a run of free space, and

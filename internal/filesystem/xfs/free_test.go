@@ -80,8 +80,7 @@ func TestFreeRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, err = range fs.Free() {
-			}
+			_, err = fstest.FreeBytes(fs)
 			switch {
 			case c.want == "" && err != nil:
 				t.Error(err)
