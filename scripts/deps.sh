@@ -11,7 +11,7 @@ packages=(
   mmdebstrap uidmap debian-archive-keyring fdisk gdisk e2fsprogs dosfstools mtools
   xorriso qemu-system-x86
   # tests and benchmarks: makers of disks, and other readers to compare with
-  acl attr bzip2 curl fuse2fs gzip libarchive-tools libcap2-bin ntfs-3g openssl pigz procps
+  acl attr btrfs-progs bzip2 curl fuse2fs gzip libarchive-tools libcap2-bin ntfs-3g openssl pigz procps
   python3 python3-venv shellcheck time util-linux xfsprogs xz-utils
 )
 

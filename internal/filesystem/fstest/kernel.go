@@ -55,7 +55,7 @@ func fromKernel(path string) (*Record, error) {
 	}
 	r := &Record{
 		Mode: filesystem.Mode(st.Mode), UID: st.Uid, GID: st.Gid, Links: uint32(st.Nlink), Size: st.Size,
-		Modified: time.Unix(st.Mtim.Sec, st.Mtim.Nsec).UTC(), inode: st.Ino,
+		Modified: time.Unix(st.Mtim.Sec, st.Mtim.Nsec).UTC(), device: st.Dev, inode: st.Ino,
 	}
 	var err error
 	if r.Xattrs, err = kernelXattrs(path); err != nil {

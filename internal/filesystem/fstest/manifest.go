@@ -26,7 +26,7 @@ type Record struct {
 	Segments     []filesystem.Segment
 	Xattrs       map[string]string
 
-	inode uint64 // for Names
+	device, inode uint64 // for Names
 }
 
 // Manifest maps the paths of a tree, "." being its root, to their records.
@@ -34,10 +34,12 @@ type Manifest map[string]*Record
 
 // setNames fills Names from inode numbers.
 func (m Manifest) setNames() {
-	names := make(map[uint64][]string)
+	type file struct{ device, inode uint64 } // subvolumes of btrfs are devices
+	names := make(map[file][]string)
 	for path, r := range m {
 		if !r.Mode.IsDir() {
-			names[r.inode] = append(names[r.inode], path)
+			key := file{r.device, r.inode}
+			names[key] = append(names[key], path)
 		}
 	}
 	for _, list := range names {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem"
+	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/btrfs"
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/ext4"
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/fat"
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/xfs"
@@ -82,7 +83,7 @@ func Type(v disk.Volume) (string, error) {
 // Readable says whether Open reads file systems of this type.
 func Readable(fsType string) bool {
 	switch fsType {
-	case "ext2", "ext3", "ext4", "vfat", "xfs":
+	case "btrfs", "ext2", "ext3", "ext4", "vfat", "xfs":
 		return true
 	}
 	return false
@@ -91,6 +92,8 @@ func Readable(fsType string) bool {
 // Open opens the file system of the given type, one for which Readable holds.
 func Open(v disk.Volume, fsType string) (filesystem.FS, error) {
 	switch fsType {
+	case "btrfs":
+		return btrfs.Open(v)
 	case "vfat":
 		return fat.Open(v)
 	case "xfs":

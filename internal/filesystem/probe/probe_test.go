@@ -10,11 +10,12 @@ import (
 // TestOpen expects each kind of file system to be known and to go to its reader.
 func TestOpen(t *testing.T) {
 	for want, mkfs := range map[string][]string{
-		"ext2": {"mke2fs", "-q", "-t", "ext2"},
-		"ext3": {"mke2fs", "-q", "-t", "ext3"},
-		"ext4": {"mke2fs", "-q", "-t", "ext4"},
-		"vfat": {"mkfs.vfat"},
-		"xfs":  {"mkfs.xfs", "-q"},
+		"btrfs": {"mkfs.btrfs", "-q"},
+		"ext2":  {"mke2fs", "-q", "-t", "ext2"},
+		"ext3":  {"mke2fs", "-q", "-t", "ext3"},
+		"ext4":  {"mke2fs", "-q", "-t", "ext4"},
+		"vfat":  {"mkfs.vfat"},
+		"xfs":   {"mkfs.xfs", "-q"},
 	} {
 		t.Run(want, func(t *testing.T) {
 			v := fstest.Volume(t, fstest.Image(t, 300<<20, mkfs...))
