@@ -98,7 +98,7 @@ variable "kickstart" {
 variable "firmware" {
   type        = string
   default     = "bios"
-  description = "The firmware of the build's machine: bios or uefi. The image starts by both."
+  description = "The firmware of the build's machine: bios or uefi. If your machines do not start from the image, build with their own."
   validation {
     condition     = contains(["bios", "uefi"], var.firmware)
     error_message = "The firmware is bios or uefi."
