@@ -1,12 +1,15 @@
 """Runs the curtin hook on configurations as MAAS writes them."""
 
+import contextlib
 import importlib.machinery
 import importlib.util
 import json
 import os
 import pathlib
+import shutil
 import tempfile
 import unittest
+import unittest.mock as mock
 
 import recorder
 from metadata_service import Service
@@ -150,6 +153,38 @@ class Laying(unittest.TestCase):
         scripts = {"maas/" + path.name for path in (recorder.HOOKS / "maas").glob("*.py")}
         self.assertLessEqual(scripts | {"maas/main.py", "maas/config.json", "maas/yaml/__init__.py"}, found)
         self.assertNotIn("maas/old", found)
+
+    def deploy(self, bank):
+        """Runs the whole hook on a volume; returns the folder of altbootbank."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        target, other = pathlib.Path(folder.name, "target"), pathlib.Path(folder.name, "other")
+        other.mkdir()
+        shutil.copytree(recorder.HOOKS, target / "curtin")
+        files = {"meta-data/vendor-data": b"ntp: {servers: [10.0.0.1]}\n"}
+        with Service(files) as service:
+            config = {"network": {"version": 1, "config": []}, "reporting": {"maas": dict(service.reporting, type="webhook")},
+                      "cloudconfig": {"maas": {"content": "#cloud-config\n" + json.dumps({"datasource": {"MAAS": service.datasource}})}}}
+            pathlib.Path(folder.name, "config").write_text(json.dumps(config))
+            known = {"mounted_device": lambda folder: "sda6", "altbootbank": lambda device: bank, "disk_of": lambda device, sysfs: "sda",
+                     "mounted": lambda device: contextlib.nullcontext(str(other)), "whole_disks": lambda sysfs: [],
+                     "HERE": target / "curtin"}
+            environment = {"CONFIG": folder.name + "/config", "TARGET_MOUNT_POINT": str(target)}
+            with mock.patch.multiple(HOOK, **known), mock.patch.dict(os.environ, environment), recorder.Programs("sgdisk") as programs:
+                recorder.quietly(HOOK.main)
+        self.assertEqual(programs.lines(), ["sgdisk --move-second-header /dev/sda"])
+        self.assertFalse((target / "curtin").exists(), "curtin's folder is still there")
+        self.assertEqual((target / "maas").exists(), bank == "sda6")
+        return (target if bank == "sda6" else other) / "maas"
+
+    def test_main(self):
+        for bank in ("sda6", "sda7"):
+            with self.subTest(bank):
+                laid = self.deploy(bank)
+                config = json.loads((laid / "config.json").read_text())
+                self.assertEqual(config["vendor_data"], {"ntp": {"servers": ["10.0.0.1"]}})
+                self.assertEqual(config["datasource"]["token_key"], "token")
+                self.assertTrue((laid / "main.py").exists())
 
     def test_move_backup_table(self):
         for present, want in ((("sgdisk", "sfdisk"), ["sgdisk --move-second-header /dev/x"]),

@@ -8,6 +8,8 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -153,6 +155,18 @@ class FirstBoot(unittest.TestCase):
             _, calls, _ = self.boot(service, settings={"ssh": False, "shell": True})
         self.assertEqual([call for call in calls if call.startswith("vim-cmd")],
                          ["vim-cmd hostsvc/runtimeinfo", "vim-cmd hostsvc/enable_esx_shell", "vim-cmd hostsvc/start_esx_shell"])
+
+
+class Locale(unittest.TestCase):
+    def test_none(self):
+        """A first boot has no locale, and Python 3.5 then takes all text for ASCII."""
+        text = r"import esx; esx.log('n\u00e4me'); print(esx.run('printf', 'gr\u00fcn').encode('utf-8'))"
+        environment = dict(os.environ, LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0", PYTHONIOENCODING="ascii:strict",
+                           PYTHONPATH=str(recorder.HOOKS / "maas"), PYTHONDONTWRITEBYTECODE="1")
+        done = subprocess.run([sys.executable, "-c", text], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn(b"n\\xe4me\n", done.stdout)
+        self.assertIn(b"b'gr\\xc3\\xbcn'", done.stdout)
 
 
 class UserData(unittest.TestCase):

@@ -30,7 +30,8 @@ class Problems(object):
 
 
 def log(message):
-    # First boot has all output in the log.
+    # First boot has all output in the log, and no locale: Python 3.5 then knows ASCII.
+    message = message.encode("ascii", "backslashreplace").decode("ascii")
     print("%s %s" % (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), message))
     sys.stdout.flush()
 
@@ -40,6 +41,20 @@ def path(name):
     return os.path.join(ROOT, name)
 
 
+def read(name):
+    with open(name, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read()
+
+
+def write(name, text):
+    """Writes a file, and makes its folder."""
+    folder = os.path.dirname(name)
+    if not os.path.isdir(folder):
+        os.makedirs(folder)
+    with open(name, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+
+
 def run(*command, **options):
     """Runs a program and returns what it said. stdin is text for it; secret hides its
     arguments in the log."""
@@ -47,22 +62,24 @@ def run(*command, **options):
     log("+ " + shown)
     try:
         process = subprocess.Popen(
-            command,
+            [word.encode("utf-8") for word in command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            universal_newlines=True,
+            stderr=subprocess.PIPE,
         )
         try:
-            output, _ = process.communicate(options.get("stdin", ""), timeout=options.get("timeout", 600))
+            output, warnings = process.communicate(options.get("stdin", "").encode("ascii"), timeout=options.get("timeout", 600))
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
             raise Failed("%s did not end in time" % shown)
     except OSError as err:
         raise Failed("%s: %s" % (shown, err))
+    output, warnings = output.decode("utf-8", "replace"), warnings.decode("utf-8", "replace").strip()
     if process.returncode != 0:
-        raise Failed("%s: exit %d: %s" % (shown, process.returncode, output.strip()))
+        raise Failed("%s: exit %d: %s" % (shown, process.returncode, " ".join([warnings, output.strip()]).strip()))
+    if warnings:
+        log(warnings)
     return output
 
 

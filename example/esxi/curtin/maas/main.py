@@ -87,12 +87,10 @@ class FirstBoot(object):
         """The host's UUID, which the installer made for the image."""
         path = esx.path("etc/vmware/esx.conf")
         if os.path.exists(path):
-            with open(path) as file:
-                lines = file.read().splitlines(True)
+            lines = esx.read(path).splitlines(True)
             kept = [line for line in lines if not line.startswith("/system/uuid")]
             if len(kept) != len(lines):
-                with open(path, "w") as file:
-                    file.writelines(kept)
+                esx.write(path, "".join(kept))
         esx.esxcli("system", "uuid", "get")  # makes a new one where there is none
 
     def network(self):
@@ -180,15 +178,11 @@ class FirstBoot(object):
         esx.run("auto-backup.sh")
 
 
-def read(path):
-    with open(path) as file:
-        return json.load(file)
-
-
 def main(settings_file):
     failed = 1
     try:
-        failed = FirstBoot(read(os.path.join(HERE, "config.json")), read(settings_file)).run()
+        config, settings = (json.loads(esx.read(path)) for path in (os.path.join(HERE, "config.json"), settings_file))
+        failed = FirstBoot(config, settings).run()
     except Exception:  # the log is all that can be told it
         esx.log(traceback.format_exc())
     finally:

@@ -58,8 +58,7 @@ def _kind(text):
 def _script(text, path):
     """Runs a script by its first line, for ESXi does not start programs that are not of
     its own packages."""
-    with open(path, "w") as file:
-        file.write(text.lstrip("\n"))
+    esx.write(path, text.lstrip("\n"))
     words = text.lstrip("\n").split("\n", 1)[0][2:].split()
     if words and os.path.basename(words[0]) == "env":
         words = words[1:]
@@ -138,17 +137,13 @@ def ssh_keys(keys):
     path = esx.path("etc/ssh/keys-root/authorized_keys")
     there = []
     if os.path.exists(path):
-        with open(path) as file:
-            there = file.read().splitlines()
+        there = esx.read(path).splitlines()
     new = []
     for key in map(str.strip, keys):
         if key and key not in there + new:
             new.append(key)
     if new:
-        if not os.path.isdir(os.path.dirname(path)):
-            os.makedirs(os.path.dirname(path))
-        with open(path, "w") as file:
-            file.write("\n".join(there + new) + "\n")
+        esx.write(path, "\n".join(there + new) + "\n")
         os.chmod(path, 0o600)
 
 
@@ -162,8 +157,9 @@ def ntp(settings):
     try:
         esx.esxcli("system", "ntp", "set", "--enabled=true", *["--server=" + server for server in servers])
     except esx.Failed:
-        with open(esx.path("etc/ntp.conf"), "a") as file:
-            file.write("".join("server %s\n" % server for server in servers))
+        path = esx.path("etc/ntp.conf")
+        there = esx.read(path) if os.path.exists(path) else ""
+        esx.write(path, there + "".join("server %s\n" % server for server in servers))
         esx.run("chkconfig", "ntpd", "on")
         esx.run("/etc/init.d/ntpd", "restart")
 
