@@ -114,7 +114,7 @@ func gpt(t *testing.T, parts ...part) string {
 		t.Fatalf("sfdisk: %v\n%s\n%s", err, out, script.String())
 	}
 	for i, p := range parts {
-		run(t, "dd", "if="+p.image, "of="+path, "bs=1M", "conv=notrunc", fmt.Sprintf("seek=%d", offsets[i]/align))
+		run(t, "dd", "if="+p.image, "of="+path, "bs=1M", "conv=notrunc,sparse", fmt.Sprintf("seek=%d", offsets[i]/align))
 	}
 	return path
 }

@@ -1,6 +1,8 @@
 package system
 
 import (
+	"cmp"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -88,18 +90,49 @@ var byLink = map[string]string{
 	"/dev/disk/by-label/":     "LABEL",
 	"/dev/disk/by-partuuid/":  "PARTUUID",
 	"/dev/disk/by-partlabel/": "PARTLABEL",
+
+	"/dev/mapper/":                 "MAPPER",
+	"/dev/disk/by-id/dm-name-":     "MAPPER",
+	"/dev/disk/by-id/dm-uuid-LVM-": "LVUUID",
+	"/dev/disk/by-id/md-uuid-":     "MDUUID",
+	"/dev/disk/by-id/md-name-":     "MD",
 }
 
-// firstDisk matches a partition of the first disk under the names that the
-// kernel gives disks: /dev/sda2, /dev/vda2, /dev/nvme0n1p2.
-var firstDisk = regexp.MustCompile(`^/dev/(?:(?:s|v|xv|h)da|(?:nvme0n1|mmcblk0|pmem0|md0|loop0)p)([0-9]+)$`)
+// kernelName matches a disk, or a partition of it, under the names that the
+// kernel gives them: /dev/sda2, /dev/vdb, /dev/nvme0n1p2.
+var kernelName = regexp.MustCompile(`^/dev/(?:(?:s|v|xv|h)d([a-z])([0-9]*)|(?:nvme([0-9])n1|(?:mmcblk|pmem|loop)([0-9]))(?:p([0-9]+))?)$`)
+
+// kernelTag is the tag for a name of the kernel's, whose letter or number
+// counts the disks: "1.2" for /dev/sda2, "2.0" for /dev/vdb.
+func kernelTag(spec string) (value string, ok bool) {
+	m := kernelName.FindStringSubmatch(spec)
+	if m == nil {
+		return "", false
+	}
+	disk, _ := strconv.Atoi(m[3] + m[4])
+	if m[1] != "" {
+		disk = int(m[1][0] - 'a')
+	}
+	return fmt.Sprintf("%d.%s", disk+1, cmp.Or(m[2]+m[5], "0")), true
+}
+
+// arrayName matches a RAID array, or a partition of it, by its number or name.
+var arrayName = regexp.MustCompile(`^/dev/md(?:/(.+)|([0-9]+(?:p[0-9]+)?))$`)
+
+// groupName matches a logical volume in its group's folder.
+var groupName = regexp.MustCompile(`^/dev/([^/]+/[^/]+)$`)
 
 // udevEscape is how udev writes unsafe bytes in a link's name.
 var udevEscape = regexp.MustCompile(`\\x[0-9a-fA-F]{2}`)
 
-// tag splits a spec into the tag that names a volume and its value:
-// UUID, LABEL, PARTUUID, PARTLABEL, or NUMBER for a partition's number.
+// tag splits a spec into the tag that names a volume and its value: UUID, LABEL,
+// PARTUUID, PARTLABEL; or, as these have no tag of their own, NUMBER for a
+// partition's, DISK for a disk's and a partition's, MAPPER and LV for a logical
+// volume, MD and MDUUID for a RAID array.
 func tag(spec string) (key, value string) {
+	if id, ok := strings.CutPrefix(spec, "ID="); ok {
+		spec = "/dev/disk/by-id/" + id
+	}
 	for folder, key := range byLink {
 		if name, ok := strings.CutPrefix(spec, folder); ok {
 			return key, udevEscape.ReplaceAllStringFunc(name, func(code string) string {
@@ -108,8 +141,14 @@ func tag(spec string) (key, value string) {
 			})
 		}
 	}
-	if m := firstDisk.FindStringSubmatch(spec); m != nil {
-		return "NUMBER", m[1]
+	if value, ok := kernelTag(spec); ok {
+		return "DISK", value
+	}
+	if m := arrayName.FindStringSubmatch(spec); m != nil {
+		return "MD", m[1] + m[2]
+	}
+	if m := groupName.FindStringSubmatch(spec); m != nil {
+		return "LV", m[1]
 	}
 	key, value, _ = strings.Cut(spec, "=")
 	return key, strings.Trim(value, `"'`)
@@ -142,6 +181,39 @@ func (v *Volume) is(key, value string) bool {
 		return v.Partition.Name == value
 	case "NUMBER":
 		return strconv.Itoa(v.Partition.Number) == value
+	case "DISK":
+		return v.disk > 0 && fmt.Sprintf("%d.%d", v.disk, v.Partition.Number) == value
+	}
+	return v.logical != nil && v.isLogical(key, value) || v.array != nil && v.isArray(key, value)
+}
+
+func (v *Volume) isLogical(key, value string) bool {
+	switch key {
+	case "MAPPER":
+		return v.logical.Mapper() == value
+	case "LV":
+		return v.logical.String() == value
+	case "LVUUID":
+		return v.logical.UUID == value
+	}
+	return false
+}
+
+func (v *Volume) isArray(key, value string) bool {
+	// A partition's number follows the name, with a "p" between two digits.
+	part := ""
+	if v.Partition.Number > 0 {
+		part = strconv.Itoa(v.Partition.Number)
+		if last := len(v.array.Name) - 1; last >= 0 && v.array.Name[last] >= '0' && v.array.Name[last] <= '9' {
+			part = "p" + part
+		}
+	}
+	switch key {
+	case "MD":
+		_, name, _ := strings.Cut(value, ":") // after the host's
+		return v.array.Name+part == cmp.Or(name, value)
+	case "MDUUID":
+		return v.array.UUID+part == value
 	}
 	return false
 }

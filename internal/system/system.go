@@ -18,8 +18,11 @@ const maxConfig = 1 << 20
 // Options say which volumes make up the system; all are optional.
 type Options struct {
 	// Root names the volume that holds it, where the disk's content does not
-	// tell: a partition's number, or UUID=, LABEL=, PARTUUID=, PARTLABEL=.
+	// tell: a partition's number, UUID=, LABEL=, PARTUUID=, PARTLABEL=, a logical
+	// volume's name such as vg/root, or a path in /dev.
 	Root string
+	// MoreDisks are the system's disks beside the first.
+	MoreDisks []disk.Volume
 	// SkipMounts are mount points of its fstab whose volumes stay out.
 	SkipMounts []string
 }
@@ -65,9 +68,10 @@ func (s *System) Used() int64 {
 	return used
 }
 
-// Open finds the one system on a disk and joins its volumes.
+// Open finds the one system on its disks, of which d is the first, and joins
+// its volumes.
 func Open(d disk.Volume, o Options) (*System, error) {
-	volumes, warnings, err := scan(d)
+	volumes, warnings, err := scan(append([]disk.Volume{d}, o.MoreDisks...))
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +111,7 @@ func assemble(volumes []*Volume, warnings []string, o Options) (*System, error) 
 // noteLeftOut says which volumes are not in the tree, and why.
 func (s *System) noteLeftOut(volumes []*Volume, skipped []string) {
 	for _, v := range volumes {
-		if v.Type == "" || v.Type == "swap" || slices.ContainsFunc(s.Mounts, func(m Mount) bool { return m.Volume.all() == v }) {
+		if v.Type == "" && v.Err == nil || v.Type == "swap" || v.partOf != "" || slices.ContainsFunc(s.Mounts, func(m Mount) bool { return m.Volume.all() == v }) {
 			continue
 		}
 		reason := "its fstab does not mount it"
@@ -123,8 +127,11 @@ func findRoot(volumes []*Volume, want string) (*Volume, error) {
 	candidates := volumes
 	if want != "" {
 		spec := want
-		if !strings.ContainsAny(want, "=/") {
+		switch {
+		case !strings.ContainsAny(want, "=/"):
 			spec = "NUMBER=" + want
+		case !strings.ContainsRune(want, '='):
+			spec = path.Join("/dev", strings.TrimPrefix(want, "/dev"))
 		}
 		if candidates = match(volumes, spec); len(candidates) == 0 {
 			return nil, seen(volumes, "root = %q names no volume of this disk", want)

@@ -9,19 +9,27 @@ import (
 	"strings"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
+	"github.com/packer-maas/packer-plugin-maas/internal/disk/lvm"
+	"github.com/packer-maas/packer-plugin-maas/internal/disk/md"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/partition"
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem"
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/probe"
 )
 
-// Volume is a partition, or a disk without a partition table, and what it
-// holds.
+// Volume is a partition, a disk without a partition table, a logical volume or
+// a RAID array, and what it holds.
 type Volume struct {
 	disk.Volume
-	Partition partition.Partition // of a disk without a table: only its size
+	Partition partition.Partition // of what is none: only its size
 	Type      string              // as blkid(8) names it; "" if unknown
 	FS        filesystem.FS       // nil unless the type is one that can be read
 	Err       error               // why a file system that should be read was not
+
+	disk    int    // that it is directly on, from 1; 0 for one made of others
+	place   string // its name where it is not just a partition of the only disk
+	partOf  string // what it belongs to: a volume group, an array
+	logical *lvm.LogicalVolume
+	array   *md.Array
 
 	whole *Volume // that this is a subvolume of; nil if it is none
 	tree  filesystem.Subvolume
@@ -34,19 +42,27 @@ func (v *Volume) Name() string {
 		return v.whole.Name() + ", subvolume " + cmp.Or(short(printable(v.tree.Path)), "/")
 	}
 	if v.Partition.Number == 0 {
-		return "the whole disk"
+		return cmp.Or(v.place, "the whole disk")
 	}
-	return fmt.Sprintf("partition %d", v.Partition.Number)
+	name := fmt.Sprintf("partition %d", v.Partition.Number)
+	if v.place != "" {
+		name = v.place + ", " + name
+	}
+	return name
 }
 
 // String is the volume's line in a list of what was seen.
 func (v *Volume) String() string {
 	holds := v.Type
 	switch {
+	case v.Err != nil && holds == probe.Empty:
+		holds = "cannot be read: " + printable(v.Err.Error())
+	case v.Err != nil:
+		holds += " that cannot be read: " + printable(v.Err.Error())
 	case holds == probe.Empty:
 		holds = "nothing known"
-	case v.Err != nil:
-		holds += " that cannot be read: " + v.Err.Error()
+	case v.partOf != "":
+		holds += " of " + v.partOf
 	case v.FS == nil:
 		holds += ", which is not read"
 	}
@@ -81,12 +97,6 @@ func humanSize(n int64) string {
 	return fmt.Sprintf("%.1f KiB", float64(n)/unit)
 }
 
-// Volumes lists what is on a disk, read or not.
-func Volumes(d disk.Volume) ([]*Volume, error) {
-	volumes, _, err := scan(d)
-	return volumes, err
-}
-
 // HasFolder says whether there is a folder of that name on the volume, which
 // has to be one that can be read. Symbolic links are followed as if the volume
 // were the root.
@@ -96,41 +106,4 @@ func (v *Volume) HasFolder(name string) (bool, error) {
 		return false, ignoreMissing(err)
 	}
 	return at.Mode.IsDir(), nil
-}
-
-// scan lists the volumes of a disk and opens those that can be read. One that
-// cannot be is an error only if the system needs it.
-func scan(d disk.Volume) ([]*Volume, []string, error) {
-	table, err := partition.Read(d)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read partition table: %w", err)
-	}
-	var volumes []*Volume
-	for _, p := range table.Partitions {
-		if p.Container {
-			continue // of logical partitions, which are listed too
-		}
-		section, err := p.Volume(d)
-		if err != nil {
-			return nil, nil, err
-		}
-		volumes = append(volumes, open(&Volume{Volume: section, Partition: p}))
-	}
-	if table.Scheme == partition.None {
-		volumes = append(volumes, open(&Volume{Volume: d, Partition: partition.Partition{Size: d.Size()}}))
-	}
-	return volumes, table.Warnings, nil
-}
-
-func open(v *Volume) *Volume {
-	if v.Type, v.Err = probe.Type(v); v.Err != nil || !probe.Readable(v.Type) {
-		return v
-	}
-	if fs, err := probe.Open(v, v.Type); err != nil {
-		v.Err = err
-	} else {
-		v.FS = fs
-		v.Type = fs.Info().Type
-	}
-	return v
 }

@@ -54,13 +54,22 @@ func TestOpenXFS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries, err := s.Tree(t.Context(), system.TreeOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := map[string]string{"/": "partition 3", "/boot": "partition 2", "/boot/efi": "partition 1"}
 	if diff := cmp.Diff(want, mounts(s)); diff != "" {
 		t.Errorf("mounts (-want +got):\n%s", diff)
+	}
+	found := readTree(t, s)
+	if found["boot/vmlinuz"] != "kernel" || found["usr/bin/true"] != "x" || found["etc/os-release"] != release {
+		t.Errorf("files are %q", found)
+	}
+}
+
+// readTree reads all files of a system's tree.
+func readTree(t *testing.T, s *system.System) map[string]string {
+	t.Helper()
+	entries, err := s.Tree(t.Context(), system.TreeOptions{})
+	if err != nil {
+		t.Fatal(err)
 	}
 	found := map[string]string{}
 	for e, err := range entries {
@@ -74,7 +83,5 @@ func TestOpenXFS(t *testing.T) {
 			}
 		}
 	}
-	if found["boot/vmlinuz"] != "kernel" || found["usr/bin/true"] != "x" || found["etc/os-release"] != release {
-		t.Errorf("files are %q", found)
-	}
+	return found
 }
