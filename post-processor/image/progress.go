@@ -23,6 +23,7 @@ type reporter struct {
 	bar   io.ReadCloser // nil until the first progress
 	shown int64         // bytes the bar knows of
 	start time.Time
+	from  int64 // what was done at the start, by an earlier run
 	last  time.Time
 	buf   []byte
 }
@@ -43,7 +44,7 @@ func (r *reporter) Say(message string) { r.ui.Say(message) }
 func (r *reporter) Progress(done, total int64) {
 	now := time.Now()
 	if r.start.IsZero() {
-		r.start, r.last = now, now
+		r.start, r.from, r.last = now, done, now
 	}
 	if !r.lines && total > 0 {
 		r.advance(done, total)
@@ -53,16 +54,24 @@ func (r *reporter) Progress(done, total int64) {
 		return
 	}
 	r.last = now
-	line := fmt.Sprintf("%s: %.1f GB", r.title, float64(done)/1e9)
+	line := r.title + ": " + amount(done)
 	if total > 0 {
 		// The estimate counts what the image leaves out, and rounds files up
 		// to blocks.
-		line += fmt.Sprintf(" of about %.1f GB (%d %%)", float64(total)/1e9, min(100, done*100/total))
+		line += fmt.Sprintf(" of about %s (%d %%)", amount(total), min(100, done*100/total))
 	}
+	r.from = min(r.from, done) // an upload may begin anew
 	if spent := now.Sub(r.start).Seconds(); spent > 0 {
-		line += fmt.Sprintf(", %.0f MB/s", float64(done)/1e6/spent)
+		line += fmt.Sprintf(", %.0f MB/s", float64(done-r.from)/1e6/spent)
 	}
 	r.ui.Say(line)
+}
+
+func amount(n int64) string {
+	if n < 1e9 {
+		return fmt.Sprintf("%.0f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
 // advance moves the bar by reading from the stream that it watches.

@@ -116,6 +116,14 @@ func TestChecksums(t *testing.T) {
 	}
 }
 
+func TestSuperblockChecksum(t *testing.T) {
+	image := unpack(t, "checksums")
+	image[superblockOffset+0x78] ^= 1 // a letter of the label
+	if _, err := Open(bytesVolume{bytes.NewReader(image)}); err == nil || !strings.Contains(err.Error(), "superblock: checksum mismatch") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 // readInode reads an inode and what it holds.
 func readInode(fs *FS, number uint64) error {
 	inode, err := fs.Inode(number)
