@@ -25,6 +25,8 @@ finish() {
   rm -rf "$work"
 }
 mkdir "$mount"
+# shellcheck source=scripts/bench-row.sh
+. scripts/bench-row.sh
 
 root=0
 [ "$(id -u)" != 0 ] || root=1
@@ -33,37 +35,10 @@ root=0
 tar=(tar --xattrs "--xattrs-include=*" --acls --selinux --numeric-owner -S
   --format=pax -cf - -C "$mount" .)
 
-# row runs the command $3... and prints a line of the table: its name $1, the
-# time, and the size of the file $2 that it left.
-row() {
-  local name=$1 out=$2 wall user sys rss size=-
-  shift 2
-  if ! /usr/bin/time -q -f '%e %U %S %M' -o "$work/time" "$@" >"$work/log" 2>&1; then
-    printf '%-42s failed: %s\n' "$name" "$(tail -n1 "$work/log")"
-    return 0
-  fi
-  read -r wall user sys rss <"$work/time"
-  [ ! -f "$out" ] || size=$(stat -c %s "$out")
-  rm -f "$out" "$out.sha256"
-  awk -v name="$name" -v wall="$wall" -v user="$user" -v sys="$sys" -v rss="$rss" \
-    -v size="$size" -v base="$base" 'BEGIN {
-      cpu = user + sys; split(base, b, " ")
-      printf "%-42s %8.1f %8.1f %7.0f %9s", name, wall, cpu, rss / 1024,
-        size == "-" ? "-" : sprintf("%.1f", size / 1e6)
-      if (base == "") print "  (1.0)"
-      else printf "  %.1f %.1f %s\n", wall / b[1], cpu / b[2],
-        size == "-" || b[3] == 0 ? "-" : sprintf("%.3f", size / b[3])
-    }'
-  [ -n "$base" ] || base="$wall $(awk "BEGIN { print $user + $sys }") ${size/-/0}"
-}
-
-# cold drops what the kernel keeps of files, if we may; warm reads the disk in.
+# cold drops what the kernel keeps of files, if we may.
 cold() {
   sync
   echo 3 >/proc/sys/vm/drop_caches
-}
-warm() {
-  cat "$1" >/dev/null
 }
 
 # filtered prints a command line that sends tar through $1 into the file $2.
@@ -87,9 +62,7 @@ fuse2fs_way() {
 
 go build -buildvcs=false -o "$work/bench" ./internal/bench
 echo "disk: $(qemu-img info "$disk" | sed -n 's/^\(virtual size\|disk size\): //p' | paste -s -d ';')"
-echo "machine: $(nproc) CPUs,$(sed -n 's/^model name.*://p' /proc/cpuinfo | head -n1), Linux $(uname -r)"
-printf '\n%-42s %8s %8s %7s %9s  %s\n' "" "wall s" "CPU s" "RSS MB" "size MB" "ratios: wall CPU size"
-
+heading
 base=
 warm "$disk"
 row "maas-image, level 6" "$work/out" "$work/bench" -level 6 "$disk" "$work/out"

@@ -20,6 +20,7 @@ func main() {
 	plain := flag.Bool("no-compress", false, "write the bare tar")
 	compress := flag.Bool("only-compress", false, "DISK is a tar that is ready: compress it, and nothing else")
 	filetype := flag.String("filetype", image.DefaultFiletype, "filetype of the image")
+	keep := flag.Bool("keep-free-space", false, "of a whole disk, pack also what no file owns")
 	skip := flag.Bool("no-verify", false, "do not read the image again")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: bench [-level N] [-no-compress | -only-compress] DISK OUTPUT")
@@ -40,9 +41,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	result, err := pack.Run(ctx, pack.Job{
-		Disk:   flag.Arg(0),
-		Output: flag.Arg(1),
-		Image:  image.Options{Filetype: *filetype, Level: *level, Plain: *plain, Force: true, SkipVerify: *skip},
+		Disk:          flag.Arg(0),
+		Output:        flag.Arg(1),
+		KeepFreeSpace: *keep,
+		Image:         image.Options{Filetype: *filetype, Level: *level, Plain: *plain, Force: true, SkipVerify: *skip},
 	}, quiet{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
