@@ -12,6 +12,10 @@ import (
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
 )
 
+// shortRead is the length of reads of what was announced, in bytes: longer ones
+// would not look whether it is there already.
+const shortRead = 256 << 10
+
 // diskMember is the name of a disk in a tar; nobody extracts it by name.
 const diskMember = "disk.raw"
 
@@ -134,6 +138,9 @@ func (w *diskWriter) data(run disk.Extent, ahead *prefetcher, buf []byte) error 
 			return err
 		}
 		p := buf[:min(int64(len(buf)), end-off)]
+		if run.Length < longRegion {
+			p = p[:min(shortRead, len(p))]
+		}
 		ahead.advance(w.read)
 		n, err := w.disk.ReadAt(p, off)
 		if n < len(p) {
@@ -180,7 +187,9 @@ func (p *prefetcher) advance(read int64) {
 			continue
 		}
 		n := min(run.Length-p.offset, read+p.window-p.passed)
-		p.disk.Prefetch(run.Offset+p.offset, n)
+		if run.Length < longRegion {
+			p.disk.Prefetch(run.Offset+p.offset, n)
+		}
 		p.offset += n
 		p.passed += n
 	}

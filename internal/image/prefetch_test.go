@@ -1,0 +1,49 @@
+package image
+
+import (
+	"iter"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/disk"
+)
+
+// wholeRun is a disk that is one run of data, and notices how it is read.
+type wholeRun struct {
+	disk.Disk
+	announced, longest *int64
+}
+
+func (w wholeRun) Extents(off, n int64) iter.Seq[disk.Extent] {
+	return func(yield func(disk.Extent) bool) { yield(disk.Extent{Offset: off, Length: n}) }
+}
+
+func (w wholeRun) Prefetch(_, n int64) { *w.announced += n }
+
+func (w wholeRun) ReadAt(p []byte, off int64) (int, error) {
+	*w.longest = max(*w.longest, int64(len(p)))
+	return w.Disk.ReadAt(p, off)
+}
+
+// TestDiskReadsOnce expects either short reads of what was announced, or long
+// ones of what was not: a long read passes by what was loaded for it.
+func TestDiskReadsOnce(t *testing.T) {
+	for size, want := range map[int64][2]int64{
+		longRegion - 512: {longRegion - 512, shortRead},
+		longRegion:       {0, bufferSize},
+	} {
+		var announced, longest int64
+		path := filepath.Join(t.TempDir(), "disk")
+		if err := os.WriteFile(path, sample(int(size)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d := wholeRun{openRaw(t, path), &announced, &longest}
+		if _, err := PackDisk(t.Context(), filepath.Join(t.TempDir(), "image"), d, Options{Filetype: "ddraw"}); err != nil {
+			t.Fatal(err)
+		}
+		if announced != want[0] || longest != want[1] {
+			t.Errorf("%d bytes: %d announced, read by up to %d", size, announced, longest)
+		}
+	}
+}
