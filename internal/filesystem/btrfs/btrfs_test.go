@@ -17,16 +17,12 @@ var formats = []struct {
 	size              int64 // 600 MiB if 0
 }{
 	{name: "defaults"},
-	{name: "single, 4k nodes", mkfs: "-m single -d single -n 4096"},
-	{name: "dup, 64k nodes, xxhash", mkfs: "-m dup -d dup -n 65536 --csum xxhash", size: 1 << 30},
+	{name: "single, 4k nodes, lzo", mkfs: "-m single -d single -n 4096", mount: "compress-force=lzo"},
+	{name: "dup, 64k nodes, xxhash, zlib", mkfs: "-m dup -d dup -n 65536 --csum xxhash", mount: "compress-force=zlib", size: 1 << 30},
 	{name: "mixed, sha256", mkfs: "--mixed --csum sha256"},
-	{name: "blake2", mkfs: "--csum blake2"},
-	{name: "little", mkfs: "-O ^extref,^skinny-metadata,^no-holes -R ^free-space-tree"},
-	{name: "zlib", mount: "compress-force=zlib"},
-	{name: "lzo", mount: "compress-force=lzo"},
-	{name: "zstd", mount: "compress-force=zstd"},
+	{name: "blake2, zstd", mkfs: "--csum blake2", mount: "compress-force=zstd"},
+	{name: "little, large inline", mkfs: "-O ^extref,^skinny-metadata,^no-holes -R ^free-space-tree", mount: "max_inline=4095"},
 	{name: "no checksums", mount: "nodatasum,max_inline=0"},
-	{name: "large inline", mount: "max_inline=4095"},
 }
 
 // TestFormats has the kernel fill a file system of each format and compares
