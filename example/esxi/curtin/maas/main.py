@@ -25,6 +25,9 @@ class FirstBoot(object):
         self.settings = settings
         self.problems = esx.Problems()
         self.maas = None
+        if config.get("datasource"):
+            self.maas = metadata.Client(config["datasource"], config.get("reporting"))
+        self.online = False
         self.reported = 0
         self.vcenter = {}
 
@@ -94,11 +97,8 @@ class FirstBoot(object):
         esx.esxcli("system", "uuid", "get")  # makes a new one where there is none
 
     def network(self):
+        self.online = True  # by what the installer left, if by nothing else
         network.configure(self.config.get("network") or {}, self.problems)
-        datasource = self.config.get("datasource")
-        if not datasource:
-            raise esx.Failed("curtin's configuration did not say where MAAS's metadata is")
-        self.maas = metadata.Client(datasource, self.config.get("reporting"))
 
     def services(self):
         """Who can get in."""
@@ -114,11 +114,12 @@ class FirstBoot(object):
 
     def fetch(self, path):
         if self.maas is None:
-            raise esx.Failed("MAAS is not known")
-        data = self.maas.get(path)
-        # It answered once: whatever comes next need not wait as long.
-        self.maas.patience = min(self.maas.patience, 60)
-        return data
+            raise esx.Failed("curtin's configuration did not say where MAAS's metadata is")
+        try:
+            return self.maas.get(path)
+        finally:
+            # The network is up by now, or does not come up any more.
+            self.maas.patience = min(self.maas.patience, 30)
 
     def keys(self):
         keys = self.fetch("meta-data/public-keys")
@@ -165,13 +166,11 @@ class FirstBoot(object):
             userdata.apply(data, self.problems)
 
     def report(self):
-        """Tells MAAS what has failed since the last time."""
-        new = self.problems.found[self.reported:]
-        if not self.maas or not new:
-            return
-        for problem in new:
-            self.maas.report("esxi-first-boot", problem, failed=True)
-        self.reported = len(self.problems.found)
+        """Tells MAAS what has failed and was not told yet."""
+        for problem in self.problems.found[self.reported:]:
+            if not (self.maas and self.online and self.maas.report("esxi-first-boot", problem, failed=True)):
+                return
+            self.reported += 1
 
     def save(self):
         """What ESXi keeps over a reboot, it writes once an hour."""

@@ -50,9 +50,9 @@ class Client(object):
             time.sleep(PAUSE)
 
     def report(self, name, description, failed):
-        """Adds an event to the machine's in MAAS."""
+        """Adds an event to the machine's in MAAS; says whether it could."""
         if not self.reporting.get("endpoint"):
-            return
+            return False
         event = {
             "name": name,
             "origin": "esxi",
@@ -65,6 +65,8 @@ class Client(object):
             self._open(self.reporting["endpoint"], json.dumps(event).encode("utf-8"), self.reporting)
         except (OSError, ValueError) as err:
             esx.log("MAAS was not told: %s" % err)
+            return False
+        return True
 
     def _open(self, url, body, credentials):
         try:
