@@ -12,6 +12,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem"
+	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/fstest"
 )
 
 // The layout of tiny: sectors and clusters of 512 bytes, the table in sector
@@ -304,5 +305,6 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		_, _ = walk(fs, 1000)
+		_, _ = fstest.FreeBytes(fs.(*volume))
 	})
 }

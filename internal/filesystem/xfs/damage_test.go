@@ -44,6 +44,15 @@ func readAll(image []byte) (fstest.Manifest, error) {
 	return fstest.ReadFS(fs)
 }
 
+// freeOf counts what is free in an image.
+func freeOf(image []byte) (int64, error) {
+	fs, err := xfs.Open(newMemory(image))
+	if err != nil {
+		return 0, err
+	}
+	return fstest.FreeBytes(fs)
+}
+
 // TestDamage changes images at random. Whatever comes of it must come soon; in
 // an image with checksums it must be an error, or right.
 func TestDamage(t *testing.T) {
@@ -56,6 +65,10 @@ func TestDamage(t *testing.T) {
 			}
 			used := usedSectors(image)
 			random := rand.New(rand.NewSource(int64(len(s.name))))
+			free, freeErr := freeOf(image)
+			if s.name == "v5" && freeErr != nil {
+				t.Fatal(freeErr)
+			}
 			refused, rounds := 0, 800
 			if testing.Short() {
 				rounds = 100
@@ -73,6 +86,9 @@ func TestDamage(t *testing.T) {
 				got, err := readAll(image)
 				if d := time.Since(start); d > 10*time.Second {
 					t.Fatalf("round %d took %v", round, d)
+				}
+				if known, err := freeOf(image); err == nil && s.name == "v5" && known != free {
+					t.Errorf("round %d: %d bytes are free, not %d", round, known, free)
 				}
 				if err != nil {
 					refused++
@@ -143,5 +159,6 @@ func FuzzOpen(f *testing.F) {
 			patches = patches[5+n:]
 		}
 		_, _ = readAll(image)
+		_, _ = freeOf(image)
 	})
 }
