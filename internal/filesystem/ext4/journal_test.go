@@ -2,6 +2,7 @@ package ext4
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -165,8 +166,36 @@ func busy(t *testing.T, dir string, sync func()) {
 		sync()
 		write(fmt.Sprintf("magic%d", round%8), bytes.Repeat(magic, 3000*(round%2)+10))
 	}
+	exhaust(t, filepath.Join(dir, "rest"))
 	// Never committed.
-	must(os.WriteFile(filepath.Join(dir, "lost"), []byte("lost"), 0o600))
+	must(os.WriteFile(filepath.Join(dir, "lost"), nil, 0o600))
+}
+
+// exhaust writes all room that is left, and so over the blocks of removed
+// directories. Of what the kernel keeps for itself it leaves a little.
+func exhaust(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	var st unix.Stat_t
+	var device string
+	if err == nil {
+		err = unix.Fstat(int(f.Fd()), &st)
+	}
+	if err == nil {
+		device, err = os.Readlink(fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev)))
+	}
+	if err == nil {
+		err = os.WriteFile("/sys/fs/ext4/"+filepath.Base(device)+"/reserved_clusters", []byte("16"), 0)
+	}
+	for err == nil {
+		_, err = f.Write(bytes.Repeat([]byte("rest"), 1024))
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+	if err := errors.Join(unix.Fsync(int(f.Fd())), f.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // compareReplay compares what is read of an image with what the kernel makes of
