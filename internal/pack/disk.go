@@ -86,6 +86,9 @@ func hideFreeSpace(d disk.Disk, volumes []*system.Volume, to Reporter) disk.Disk
 
 // checkWhole refuses what would change files on the disk.
 func (job Job) checkWhole() error {
+	if len(job.MoreDisks) > 0 {
+		return fmt.Errorf("filetype %s: the image is one disk; %d are given", job.Image.Filetype, len(job.MoreDisks)+1)
+	}
 	if len(job.KeepIdentity) > 0 || job.CurtinHooks != "" || job.Overlay != "" || job.System.Root != "" || len(job.System.SkipMounts) > 0 {
 		return fmt.Errorf("filetype %s: a whole disk is packed as it is; nothing can be chosen on it, laid over it or kept", job.Image.Filetype)
 	}

@@ -19,8 +19,9 @@ import (
 
 // Job is what to pack, and how.
 type Job struct {
-	Disk   string // path of a disk image
-	Format string // as qemu-img names it; "" to look at the content
+	Disk      string   // path of a disk image
+	MoreDisks []string // further disks of the same system
+	Format    string   // of all, as qemu-img names it; "" to look at the content
 
 	System       system.Options
 	KeepIdentity []string
@@ -66,6 +67,14 @@ func Run(ctx context.Context, job Job, to Reporter) (result Result, err error) {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	for _, path := range job.MoreDisks {
+		more, err := disk.Open(ctx, path, disk.Options{Format: job.Format, Log: to.Say})
+		if err != nil {
+			return Result{}, err
+		}
+		defer more.Close()
+		job.System.MoreDisks = append(job.System.MoreDisks, more)
+	}
 
 	if image.IsDisk(job.Image.Filetype) {
 		result, err = packDisk(ctx, d, job, to)
@@ -107,12 +116,17 @@ func packTree(ctx context.Context, d disk.Disk, job Job, epoch time.Time, to Rep
 // replacesDisk says whether the image would take the disk's own place. One that
 // replaces a symbolic link to the disk does not.
 func (job Job) replacesDisk() bool {
-	from, err := os.Stat(job.Disk)
-	if err != nil {
-		return false // opening it tells why
-	}
 	to, err := os.Lstat(job.Output)
-	return err == nil && os.SameFile(from, to)
+	if err != nil {
+		return false
+	}
+	for _, path := range append([]string{job.Disk}, job.MoreDisks...) {
+		// Opening one that is not there tells why.
+		if from, err := os.Stat(path); err == nil && os.SameFile(from, to) {
+			return true
+		}
+	}
+	return false
 }
 
 func (job Job) layers() []system.Layer {

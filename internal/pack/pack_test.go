@@ -64,8 +64,13 @@ func onDisk(t *testing.T, root string) string {
 func curtinExtract(t *testing.T, path string) string {
 	t.Helper()
 	dir := t.TempDir()
-	fstest.Run(t, "sh", "-c", `exec tar -C "$1" --xattrs '--xattrs-include=*' -Sxpf - --numeric-owner < "$0"`, path, dir)
+	extractTo(t, path, dir)
 	return dir
+}
+
+func extractTo(t *testing.T, path, dir string) {
+	t.Helper()
+	fstest.Run(t, "sh", "-c", `exec tar -C "$1" --xattrs '--xattrs-include=*' -Sxpf - --numeric-owner < "$0"`, path, dir)
 }
 
 func packDisk(t *testing.T, job pack.Job) pack.Result {

@@ -32,7 +32,12 @@ type Config struct {
 	// made: the first disk of the QEMU builder, or the one disk image among
 	// any other builder's files.
 	Input string `mapstructure:"input" required:"false"`
-	// The format of the disk image: `qcow2`, `raw`, `vhdx`, `vmdk`, `vdi` or
+	// Further disks of the same system, for one whose volumes are on several:
+	// LVM can spread a volume over all of them. By default, if `input` is not
+	// set, the other disks of the QEMU builder. A whole-disk image is always one
+	// disk.
+	MoreInputs []string `mapstructure:"more_inputs" required:"false"`
+	// The format of the disk image, or of all of them: `qcow2`, `raw`, `vhdx`, `vmdk`, `vdi` or
 	// `vpc`. By default the QEMU builder's own word for it, or what the
 	// file's first bytes say.
 	InputFormat string `mapstructure:"input_format" required:"false"`
@@ -64,9 +69,10 @@ type Config struct {
 	// are. Of files not regular, symbolic links are taken as links, and all
 	// others refused.
 	Overlay string `mapstructure:"overlay" required:"false"`
-	// The volume that holds the system, if the disk has several systems: a
-	// partition's number, or `UUID=`, `LABEL=`, `PARTUUID=` or `PARTLABEL=`
-	// with a value. By default it is found by its content.
+	// The volume that holds the system, if there are several systems: a
+	// partition's number, `UUID=`, `LABEL=`, `PARTUUID=` or `PARTLABEL=` with a
+	// value, or the name of a logical volume, `vg/root`. By default it is found
+	// by its content.
 	Root string `mapstructure:"root" required:"false"`
 	// Mount points of the system's fstab whose volumes are left out of the
 	// image, such as `["/data"]`.
@@ -174,7 +180,7 @@ func (c *Config) checkWhole() error {
 	var set []string
 	for name, is := range map[string]bool{
 		"curtin_hooks": c.CurtinHooks != "", "overlay": c.Overlay != "", "root": c.Root != "",
-		"keep_identity": len(c.KeepIdentity) > 0, "skip_mounts": len(c.SkipMounts) > 0,
+		"keep_identity": len(c.KeepIdentity) > 0, "more_inputs": len(c.MoreInputs) > 0, "skip_mounts": len(c.SkipMounts) > 0,
 	} {
 		if is {
 			set = append(set, name)
@@ -192,11 +198,13 @@ func (c *Config) checkInput() error {
 	if c.InputFormat != "" && !isUnknown(c.InputFormat) && !slices.Contains(disk.Formats, c.InputFormat) {
 		return fmt.Errorf("input_format = %q is none of %s", c.InputFormat, strings.Join(disk.Formats, ", "))
 	}
-	if c.Input == "" || isUnknown(c.Input) {
-		return nil
-	}
-	if _, err := os.Stat(c.Input); err != nil {
-		return fmt.Errorf("input: %w", err)
+	for i, path := range append([]string{c.Input}, c.MoreInputs...) {
+		if i == 0 && path == "" || isUnknown(path) {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			return fmt.Errorf("%s: %w", map[bool]string{true: "input", false: "more_inputs"}[i == 0], err)
+		}
 	}
 	return nil
 }
@@ -205,7 +213,7 @@ func (c *Config) checkImage() error {
 	switch {
 	case c.Image == "" || isUnknown(c.Image):
 		return nil
-	case c.Input != "":
+	case c.Input != "" || len(c.MoreInputs) > 0:
 		return errors.New("image and input are both set; image is one that is ready, input a disk to make one of")
 	case c.Upload != nil && isTemplate(c.Upload.Name+c.Upload.Title):
 		return errors.New("upload: name and title cannot be templates with image: an image that is ready is not looked into")
@@ -316,6 +324,7 @@ func (c *Config) checkIdentity() error {
 func (c *Config) job(source disksource) pack.Job {
 	return pack.Job{
 		Disk:          source.path,
+		MoreDisks:     source.more,
 		Format:        source.format,
 		System:        system.Options{Root: c.Root, SkipMounts: c.SkipMounts},
 		KeepIdentity:  c.KeepIdentity,

@@ -19,6 +19,7 @@ type FlatConfig struct {
 	PackerUserVars      map[string]string `mapstructure:"packer_user_variables" cty:"packer_user_variables" hcl:"packer_user_variables"`
 	PackerSensitiveVars []string          `mapstructure:"packer_sensitive_variables" cty:"packer_sensitive_variables" hcl:"packer_sensitive_variables"`
 	Input               *string           `mapstructure:"input" required:"false" cty:"input" hcl:"input"`
+	MoreInputs          []string          `mapstructure:"more_inputs" required:"false" cty:"more_inputs" hcl:"more_inputs"`
 	InputFormat         *string           `mapstructure:"input_format" required:"false" cty:"input_format" hcl:"input_format"`
 	Image               *string           `mapstructure:"image" required:"false" cty:"image" hcl:"image"`
 	Filetype            *string           `mapstructure:"filetype" required:"false" cty:"filetype" hcl:"filetype"`
@@ -56,6 +57,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"packer_user_variables":      &hcldec.AttrSpec{Name: "packer_user_variables", Type: cty.Map(cty.String), Required: false},
 		"packer_sensitive_variables": &hcldec.AttrSpec{Name: "packer_sensitive_variables", Type: cty.List(cty.String), Required: false},
 		"input":                      &hcldec.AttrSpec{Name: "input", Type: cty.String, Required: false},
+		"more_inputs":                &hcldec.AttrSpec{Name: "more_inputs", Type: cty.List(cty.String), Required: false},
 		"input_format":               &hcldec.AttrSpec{Name: "input_format", Type: cty.String, Required: false},
 		"image":                      &hcldec.AttrSpec{Name: "image", Type: cty.String, Required: false},
 		"filetype":                   &hcldec.AttrSpec{Name: "filetype", Type: cty.String, Required: false},

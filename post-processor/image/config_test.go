@@ -61,6 +61,9 @@ func TestConfigRefuses(t *testing.T) {
 		"level":                {map[string]any{"compression_level": 10}, "compression_level = 10"},
 		"negative level":       {map[string]any{"compression_level": -1}, "compression_level = -1"},
 		"identity":             {map[string]any{"keep_identity": []string{"hostname"}}, `keep_identity: "hostname" is none of machine-id`},
+		"no such disk":         {map[string]any{"more_inputs": []string{file, dir + "/none"}}, "more_inputs: stat " + dir + "/none"},
+		"disks as one":         {map[string]any{"more_inputs": []string{file}, "filetype": "ddgz"}, "more_inputs cannot be used with filetype"},
+		"disks of an image":    {map[string]any{"more_inputs": []string{file}, "image": file}, "image and input are both set"},
 		"output exists":        {map[string]any{"output": file}, "packer build -force"},
 		"output is a folder":   {map[string]any{"output": dir}, "is a folder"},
 		"output below a file":  {map[string]any{"output": filepath.Join(file, "x")}, "is not a folder"},
@@ -120,7 +123,7 @@ func TestConfigLetsUnknownValuesPass(t *testing.T) {
 	var p PostProcessor
 	err := p.Configure(settings(t, map[string]any{
 		"filetype": unknown, "input": "dir/" + unknown, "input_format": unknown, "output": unknown + ".tar.gz",
-		"curtin_hooks": unknown, "overlay": unknown, "keep_identity": []string{unknown},
+		"curtin_hooks": unknown, "overlay": unknown, "keep_identity": []string{unknown}, "more_inputs": []string{unknown},
 	}))
 	if err != nil {
 		t.Error(err)

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2/hcldec"
 	packersdk "github.com/hashicorp/packer-plugin-sdk/packer"
 
+	"github.com/packer-maas/packer-plugin-maas/internal/image"
 	"github.com/packer-maas/packer-plugin-maas/internal/pack"
 )
 
@@ -96,6 +98,10 @@ func (c *Config) pack(ctx context.Context, ui packersdk.Ui, input packersdk.Arti
 	if err != nil {
 		return err
 	}
+	if image.IsDisk(c.Filetype) && len(source.more) > 0 {
+		ui.Say(fmt.Sprintf("Whole-disk images are one disk: of the builder's %d, this one has the first, %s", len(source.more)+1, source.path))
+		source.more = nil
+	}
 	job := c.job(source)
 	if dir := source.deletedWith(job.Output); dir != "" {
 		// An error here would delete the build as well.
@@ -105,7 +111,7 @@ func (c *Config) pack(ctx context.Context, ui packersdk.Ui, input packersdk.Arti
 	if err := os.MkdirAll(filepath.Dir(job.Output), 0o755); err != nil {
 		return fmt.Errorf("create the folder of %s: %w", job.Output, err)
 	}
-	ui.Say(fmt.Sprintf("Packing %s as %s", job.Disk, job.Output))
+	ui.Say(fmt.Sprintf("Packing %s as %s", strings.Join(append([]string{job.Disk}, job.MoreDisks...), ", "), job.Output))
 	report := newReporter(ui, "Packing "+filepath.Base(job.Output))
 	a.result, err = pack.Run(ctx, job, report)
 	err = errors.Join(err, report.close())

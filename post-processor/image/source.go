@@ -18,17 +18,18 @@ const qemuBuilder = "transcend.qemu"
 // is in it, when Packer deletes their artifact.
 var ownFolder = []string{qemuBuilder, "mitchellh.virtualbox", "mitchellh.vmware", "MSOpenTech.hyperv", "packer.parallels"}
 
-// disksource is the disk image to pack.
+// disksource are the disk images to pack.
 type disksource struct {
 	path   string
+	more   []string // further disks of the same system
 	format string   // "" to look at the content
 	folder []string // folders that go with the builder's artifact
 }
 
-// source picks the disk image: the option's, the QEMU builder's first disk, or
-// the one disk image among another builder's files.
+// source picks the disk images: the options', the QEMU builder's, or the one
+// disk image among another builder's files.
 func (c *Config) source(artifact packersdk.Artifact) (disksource, error) {
-	s := disksource{path: c.Input, format: c.InputFormat}
+	s := disksource{path: c.Input, more: c.MoreInputs, format: c.InputFormat}
 	if artifact == nil {
 		if s.path == "" {
 			return s, errors.New("there is no artifact to pack; name a disk image with the option input")
@@ -47,7 +48,11 @@ func (c *Config) source(artifact packersdk.Artifact) (disksource, error) {
 		return s, nil
 	}
 	if artifact.BuilderId() == qemuBuilder {
-		if s.path = qemuDisk(artifact); s.path != "" {
+		if disks := qemuDisks(artifact); len(disks) > 0 {
+			s.path = disks[0]
+			if len(s.more) == 0 {
+				s.more = disks[1:]
+			}
 			if s.format == "" {
 				s.format, _ = artifact.State("diskType").(string)
 			}
@@ -59,28 +64,31 @@ func (c *Config) source(artifact packersdk.Artifact) (disksource, error) {
 	return s, err
 }
 
-// qemuDisk is the first disk that the QEMU builder names; "" if it names none.
-// Its artifact lists further files beside the disks, such as EFI variables.
-func qemuDisk(artifact packersdk.Artifact) string {
+// qemuDisks are the disks that the QEMU builder names. Its artifact lists further
+// files beside them, such as EFI variables.
+func qemuDisks(artifact packersdk.Artifact) []string {
+	var disks []string
 	// A list loses its element type on its way between processes.
 	switch paths := artifact.State("diskPaths").(type) {
 	case []any:
-		if len(paths) > 0 {
-			path, _ := paths[0].(string)
-			return path
+		for _, p := range paths {
+			if path, ok := p.(string); ok && path != "" {
+				disks = append(disks, path)
+			}
 		}
 	case []string:
-		if len(paths) > 0 {
-			return paths[0]
-		}
+		disks = paths
+	}
+	if len(disks) > 0 {
+		return disks
 	}
 	name, _ := artifact.State("diskName").(string)
 	for _, file := range artifact.Files() {
 		if name != "" && filepath.Base(file) == name {
-			return file
+			return []string{file}
 		}
 	}
-	return ""
+	return nil
 }
 
 // diskEndings are the file name endings of disk images.

@@ -32,12 +32,17 @@ func TestSource(t *testing.T) {
 		files        []string
 		config       Config
 		want, format string // the disk's name and format
+		more         string // the others' names
 		err          string // part of the error
 	}{
 		{
 			name: "qemu", builder: qemuBuilder, files: []string{"efivars.fd", "packer-b", "packer-a", "packer-a-1"},
 			state: map[string]any{"diskPaths": []any{"DIR/packer-a", "DIR/packer-a-1"}, "diskName": "packer-b", "diskType": "qcow2"},
-			want:  "packer-a", format: "qcow2",
+			want:  "packer-a", format: "qcow2", more: "packer-a-1",
+		},
+		{
+			name: "qemu, further disk by option", builder: qemuBuilder, files: []string{"vm", "vm-1"}, config: Config{MoreInputs: []string{"/x"}},
+			state: map[string]any{"diskPaths": []string{"DIR/vm", "DIR/vm-1"}}, want: "DIR/vm", more: "/x",
 		},
 		{
 			name: "qemu without paths", builder: qemuBuilder, files: []string{"efivars.fd", "vm"},
@@ -53,6 +58,7 @@ func TestSource(t *testing.T) {
 		{name: "none of several", builder: "x.y", files: []string{"a", "b"}, err: "several files that could be the disk"},
 		{name: "no file", builder: "x.null", err: "option input"},
 		{name: "option", builder: "x.null", files: []string{"a", "b"}, config: Config{Input: "/some/disk"}, want: "/some/disk"},
+		{name: "options", builder: qemuBuilder, files: []string{"a"}, config: Config{Input: "/1", MoreInputs: []string{"/2", "/3"}}, want: "/1", more: "/2 /3"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -72,7 +78,7 @@ func TestSource(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if strings.TrimPrefix(got.path, dir+"/") != tt.want || got.format != tt.format {
+			if strings.TrimPrefix(got.path, dir+"/") != tt.want || got.format != tt.format || strings.ReplaceAll(strings.Join(got.more, " "), dir+"/", "") != tt.more {
 				t.Errorf("got %+v", got)
 			}
 		})
