@@ -73,10 +73,11 @@ func checkHook(hook string) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	return checkFirstLine(first)
+	return CheckFirstLine(first)
 }
 
-func checkFirstLine(line []byte) error {
+// CheckFirstLine says why the kernel would not start a program by its first line.
+func CheckFirstLine(line []byte) error {
 	switch {
 	case bytes.HasPrefix(line, []byte("\x7fELF")):
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/changed"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/partition"
+	"github.com/packer-maas/packer-plugin-maas/internal/facts"
 	"github.com/packer-maas/packer-plugin-maas/internal/freespace"
 	"github.com/packer-maas/packer-plugin-maas/internal/image"
 	"github.com/packer-maas/packer-plugin-maas/internal/system"
@@ -41,6 +42,11 @@ func packDisk(ctx context.Context, d disk.Disk, job Job, to Reporter) (result Re
 	result = Result{System: "whole disk"}
 	if s, err := system.Open(c, system.Options{}); err == nil {
 		result.System, result.Release = s.Name, s.Release
+	}
+	if job.Look {
+		if result.Facts, err = facts.ReadDisk(ctx, c); err != nil {
+			return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
+		}
 	}
 	whole := disk.Disk(c)
 	if !job.KeepFreeSpace {

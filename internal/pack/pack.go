@@ -13,6 +13,7 @@ import (
 
 	"github.com/packer-maas/packer-plugin-maas/internal/curtin"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
+	"github.com/packer-maas/packer-plugin-maas/internal/facts"
 	"github.com/packer-maas/packer-plugin-maas/internal/image"
 	"github.com/packer-maas/packer-plugin-maas/internal/system"
 )
@@ -33,6 +34,8 @@ type Job struct {
 
 	Output string
 	Image  image.Options
+	// Look gathers the facts that checks need, on the way.
+	Look bool
 }
 
 // Reporter is told how the work goes.
@@ -47,6 +50,7 @@ type Reporter interface {
 type Result struct {
 	System  string // what the system calls itself
 	Release map[string]string
+	Facts   *facts.Facts // if the job says Look
 	image.Summary
 	Elapsed time.Duration
 }
@@ -104,13 +108,21 @@ func packTree(ctx context.Context, d disk.Disk, job Job, epoch time.Time, to Rep
 	if err != nil {
 		return Result{}, err
 	}
+	var seen facts.Collector
+	if job.Look {
+		entries = seen.Watch(ctx, entries)
+	}
 	total := s.Used()
 	job.Image.Progress = func(done int64) { to.Progress(done, total) }
 	sum, err := image.Pack(ctx, job.Output, entries, job.Image)
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{System: s.Name, Release: s.Release, Summary: sum}, nil
+	result := Result{System: s.Name, Release: s.Release, Summary: sum}
+	if job.Look {
+		result.Facts = &facts.Facts{Tree: seen.Tree(ctx)}
+	}
+	return result, nil
 }
 
 // replacesDisk says whether the image would take the disk's own place. One that
