@@ -1,0 +1,94 @@
+package check_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/check"
+)
+
+// Good images have no findings.
+func TestGoodImagesPass(t *testing.T) {
+	for name, i := range map[string]img{"debian": debian(), "rocky": rocky(), "whole": whole(t), "windows": windows(t)} {
+		fits := 0
+		for _, r := range i.run(t) {
+			if r.Outcome == check.Failed {
+				t.Errorf("%s: %s", name, r)
+			}
+			if r.Outcome == check.Passed {
+				fits++
+			}
+		}
+		if fits < 5 {
+			t.Errorf("%s: only %d checks were asked", name, fits)
+		}
+	}
+}
+
+// bad is an image that fails one check, and no other but those named also.
+type bad struct {
+	base   func(testing.TB) img
+	change func(*img)
+	want   string
+	also   []string
+}
+
+// Every check fails on an image made for it, for the reason it should.
+func TestEveryCheckFails(t *testing.T) {
+	for _, name := range check.Names() {
+		if len(badImages[name]) == 0 {
+			t.Errorf("%s: no image fails it", name)
+		}
+	}
+	for name, images := range badImages {
+		for _, b := range images {
+			t.Run(name, func(t *testing.T) {
+				i := b.base(t)
+				b.change(&i)
+				found := false
+				for _, r := range i.run(t) {
+					switch {
+					case r.Outcome != check.Failed:
+					case r.Check == name:
+						found = true
+						if text := r.String(); !strings.Contains(text, b.want) || r.Remedy == "" {
+							t.Errorf("it says %q, and should say %q", text, b.want)
+						}
+					case !slices.Contains(b.also, r.Check):
+						t.Errorf("fails, too: %s", r)
+					}
+				}
+				if !found {
+					t.Error("it passes")
+				}
+			})
+		}
+	}
+}
+
+// A check that is ignored still says what it found.
+func TestIgnore(t *testing.T) {
+	i := debian()
+	delete(i.files, "usr/sbin/sshd")
+	results := i.run(t, "ssh-server", "kernel")
+	if n := check.Count(results, check.Ignored); n != 1 || len(check.Failures(results, check.Warning)) != 0 {
+		t.Errorf("%d ignored", n)
+	}
+	if got := check.Unknown([]string{"kernel", "kernle"}); !slices.Equal(got, []string{"kernle"}) {
+		t.Errorf("unknown are %q", got)
+	}
+}
+
+// The table says all that a person needs, once.
+func TestTable(t *testing.T) {
+	table := check.Table()
+	for _, name := range check.Names() {
+		if strings.Count(table, "| `"+name+"` |") != 1 {
+			t.Errorf("%s is not in the table once", name)
+		}
+	}
+	if strings.Contains(table, "|  |") {
+		t.Error("a check has an empty column")
+	}
+}
