@@ -15,7 +15,9 @@ import (
 // the command that sends the image with it, from any folder. The API key is
 // not in it. It is in a folder of its own: the image may be in that of the
 // template that made it, and `packer build .` takes all templates of a folder.
-func (u *Upload) again(image, filetype string) (string, error) {
+// The image was checked, so it is not looked into again, unless it is one that
+// fails checks, which are to be ignored then.
+func (u *Upload) again(image, filetype string, ignore []string) (string, error) {
 	image, err := filepath.Abs(image)
 	if err != nil {
 		return "", err
@@ -24,14 +26,14 @@ func (u *Upload) again(image, filetype string) (string, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "upload.pkr.hcl"), u.template(image, filetype), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "upload.pkr.hcl"), u.template(image, filetype, ignore), 0o644); err != nil {
 		return "", err
 	}
 	return "packer build " + shellQuote(folder), nil
 }
 
 // template is a template that only uploads an image.
-func (u *Upload) template(image, filetype string) []byte {
+func (u *Upload) template(image, filetype string, ignore []string) []byte {
 	file := hclwrite.NewEmptyFile()
 	file.Body().AppendUnstructuredTokens(hclwrite.TokensForIdentifier("# Sends an image that is ready to MAAS. The key is in MAAS_API_KEY.\n"))
 	plugin := file.Body().AppendNewBlock("packer", nil).Body().AppendNewBlock("required_plugins", nil).Body()
@@ -45,6 +47,11 @@ func (u *Upload) template(image, filetype string) []byte {
 	block := build.AppendNewBlock("post-processor", []string{"maas-image"}).Body()
 	block.SetAttributeValue("image", cty.StringVal(image))
 	block.SetAttributeValue("filetype", cty.StringVal(filetype))
+	if len(ignore) > 0 {
+		block.SetAttributeValue("ignore_checks", stringList(ignore))
+	} else {
+		block.SetAttributeValue("checks", cty.StringVal(checksOff))
+	}
 	upload := block.AppendNewBlock("upload", nil).Body()
 	for _, option := range []struct{ name, value string }{
 		{"url", u.URL},
@@ -94,4 +101,12 @@ func shellQuote(word string) string {
 		return word
 	}
 	return fmt.Sprintf("'%s'", strings.ReplaceAll(word, "'", `'\''`))
+}
+
+func stringList(words []string) cty.Value {
+	var values []cty.Value
+	for _, word := range words {
+		values = append(values, cty.StringVal(word))
+	}
+	return cty.ListVal(values)
 }

@@ -24,6 +24,7 @@ type artifact struct {
 	filetype string
 	ready    bool // it was there before, and is not ours to delete
 	result   pack.Result
+	beside   []string // what was written about it
 
 	region   string // the region's address; "" if it was not uploaded
 	resource region.Resource
@@ -37,12 +38,14 @@ var _ packersdk.Artifact = (*artifact)(nil)
 
 func (*artifact) BuilderId() string { return builderID }
 
-// Files are the image and, if it was made here, its checksum.
+// Files are the image, its checksum, if it was made here, and what was written
+// about it.
 func (a *artifact) Files() []string {
-	if a.ready {
-		return []string{a.path}
+	files := []string{a.path}
+	if !a.ready {
+		files = append(files, a.path+".sha256")
 	}
-	return []string{a.path, a.path + ".sha256"}
+	return append(files, a.beside...)
 }
 
 // Id is the region's number for the image or, of one that was not uploaded,

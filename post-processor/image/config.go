@@ -42,8 +42,8 @@ type Config struct {
 	// file's first bytes say.
 	InputFormat string `mapstructure:"input_format" required:"false"`
 	// An image that was made earlier, by this plugin or by something else. It
-	// is only uploaded: nothing is packed, and what a builder made is not
-	// looked at.
+	// is only checked and uploaded: nothing is packed, and what a builder made
+	// is not looked at.
 	Image string `mapstructure:"image" required:"false"`
 	// What MAAS calls the kind of image. `tgz`, the default, `tbz` and `txz`
 	// are the root file system as a tar, compressed by gzip, bzip2 or xz, which
@@ -95,6 +95,13 @@ type Config struct {
 	// was deleted takes no room and does not travel. The default is `true`. See
 	// [Free space](#free-space) for when this is known.
 	ZeroFreeSpace config.Trilean `mapstructure:"zero_free_space" required:"false"`
+	// Whether the image is looked into before it leaves: `on`, the default,
+	// ends the build with an error if a check fails, before the upload; `warn`
+	// says so and goes on; `off` does not look, and lists no packages. See
+	// [Checks](#checks).
+	Checks string `mapstructure:"checks" required:"false"`
+	// Checks that may fail, by name, such as `["passwords"]`.
+	IgnoreChecks []string `mapstructure:"ignore_checks" required:"false"`
 	// Sends the image to a MAAS region: see [Upload](#upload).
 	Upload *Upload `mapstructure:"upload" required:"false"`
 
@@ -121,7 +128,7 @@ func (c *Config) decode(raws []any) error {
 
 	var errs *packersdk.MultiError
 	for _, check := range []func() error{
-		c.checkFiletype, c.checkWhole, c.checkInput, c.checkImage, c.checkOutput, c.checkUpload, c.checkLevel, c.checkHooks, c.checkOverlay, c.checkIdentity,
+		c.checkFiletype, c.checkWhole, c.checkInput, c.checkImage, c.checkOutput, c.checkUpload, c.checkLevel, c.checkHooks, c.checkOverlay, c.checkIdentity, c.checkChecks,
 	} {
 		if err := check(); err != nil {
 			errs = packersdk.MultiErrorAppend(errs, err)
@@ -217,8 +224,8 @@ func (c *Config) checkImage() error {
 		return errors.New("image and input are both set; image is one that is ready, input a disk to make one of")
 	case c.Upload != nil && isTemplate(c.Upload.Name+c.Upload.Title):
 		return errors.New("upload: name and title cannot be templates with image: an image that is ready is not looked into")
-	case c.Upload == nil:
-		return errors.New("image is set without an upload block, so there is nothing to do with it")
+	case c.Upload == nil && c.Checks == checksOff:
+		return errors.New("image is set without an upload block and with checks = \"off\", so there is nothing to do with it")
 	}
 	info, err := os.Stat(c.Image)
 	if err != nil {
@@ -333,6 +340,7 @@ func (c *Config) job(source disksource) pack.Job {
 		Shrink:        c.Shrink,
 		KeepFreeSpace: c.ZeroFreeSpace.False(),
 		Output:        c.Output,
+		Look:          c.looks(),
 		Image: image.Options{
 			Filetype: c.Filetype, Level: c.CompressionLevel, Force: c.PackerForce, SkipVerify: !c.verifies(),
 		},

@@ -33,6 +33,8 @@ type FlatConfig struct {
 	Shrink              *bool             `mapstructure:"shrink" required:"false" cty:"shrink" hcl:"shrink"`
 	Verify              *bool             `mapstructure:"verify" required:"false" cty:"verify" hcl:"verify"`
 	ZeroFreeSpace       *bool             `mapstructure:"zero_free_space" required:"false" cty:"zero_free_space" hcl:"zero_free_space"`
+	Checks              *string           `mapstructure:"checks" required:"false" cty:"checks" hcl:"checks"`
+	IgnoreChecks        []string          `mapstructure:"ignore_checks" required:"false" cty:"ignore_checks" hcl:"ignore_checks"`
 	Upload              *FlatUpload       `mapstructure:"upload" required:"false" cty:"upload" hcl:"upload"`
 }
 
@@ -71,6 +73,8 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"shrink":                     &hcldec.AttrSpec{Name: "shrink", Type: cty.Bool, Required: false},
 		"verify":                     &hcldec.AttrSpec{Name: "verify", Type: cty.Bool, Required: false},
 		"zero_free_space":            &hcldec.AttrSpec{Name: "zero_free_space", Type: cty.Bool, Required: false},
+		"checks":                     &hcldec.AttrSpec{Name: "checks", Type: cty.String, Required: false},
+		"ignore_checks":              &hcldec.AttrSpec{Name: "ignore_checks", Type: cty.List(cty.String), Required: false},
 		"upload":                     &hcldec.BlockSpec{TypeName: "upload", Nested: hcldec.ObjectSpec((*FlatUpload)(nil).HCL2Spec())},
 	}
 	return s

@@ -14,7 +14,7 @@ import (
 // settings are options on top of working ones.
 func settings(t *testing.T, more map[string]any) map[string]any {
 	t.Helper()
-	all := map[string]any{"output": filepath.Join(t.TempDir(), "out.tar.gz"), "packer_build_name": "debian"}
+	all := map[string]any{"output": filepath.Join(t.TempDir(), "out.tar.gz"), "packer_build_name": "debian", "checks": "off"}
 	maps.Copy(all, more)
 	return all
 }

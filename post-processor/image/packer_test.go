@@ -19,7 +19,8 @@ import (
 	"github.com/packer-maas/packer-plugin-maas/internal/packertest"
 )
 
-// template writes a template whose build has the source and the options.
+// template writes a template whose build has the source and the options. The
+// small systems of these tests would not pass checks.
 func template(t *testing.T, source, options string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "test.pkr.hcl")
@@ -35,6 +36,7 @@ build {
   sources = [%q]
   post-processor "maas-image" {
     %s
+    checks = "off"
   }
 }
 `, sources[source], "source."+source, options)

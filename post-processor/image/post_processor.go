@@ -54,6 +54,9 @@ func (p *PostProcessor) PostProcess(ctx context.Context, ui packersdk.Ui, input 
 	if err != nil {
 		return nil, false, false, err
 	}
+	if err := p.config.examine(ctx, ui, a); err != nil {
+		return nil, false, false, errors.Join(refused, err)
+	}
 	if err := p.config.upload(ctx, ui, a, refused); err != nil {
 		return nil, false, false, err
 	}
@@ -144,7 +147,7 @@ func (c *Config) upload(ctx context.Context, ui packersdk.Ui, a *artifact, refus
 		return nil
 	}
 	err = fmt.Errorf("upload %s to MAAS: %w\nThe image is complete in %s", u.Name, err, a.path)
-	command, failed := u.again(a.path, a.filetype)
+	command, failed := u.again(a.path, a.filetype, nil)
 	if failed != nil {
 		return errors.Join(err, failed)
 	}
