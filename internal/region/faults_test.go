@@ -105,3 +105,27 @@ func checkAdvice(t *testing.T, err error) {
 	}
 	t.Errorf("no advice in: %v", err)
 }
+
+// TestResumeInDoubt goes on with an upload to MAAS 3.8 that an earlier run has
+// left with more bytes in the file than the region counts. The file gets too
+// long before the end, MAAS deletes it and goes on counting; and just the
+// answer that tells so is lost.
+func TestResumeInDoubt(t *testing.T) {
+	const size, chunk = 100_000, 10_000
+	content := bytesOf(13, size)
+	r := regiontest.Start(t, regiontest.Options{Version: "3.8.0", Faults: []regiontest.Fault{
+		{Skip: 2, Times: 3, Do: regiontest.Restart(chunk/2, 0)}, // 15,000 bytes of the third chunk, before it
+		{Skip: 8, Do: regiontest.LostReply()},                   // to the ninth, the first that is too much
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	opts := quick(chunk)
+	opts.Report = stopper{after: 3 * chunk, stop: cancel}
+	if _, err := clientOf(t, r).Upload(ctx, imageOf(content), bytes.NewReader(content), size, opts); err == nil {
+		t.Fatal("not interrupted")
+	}
+	resource, err := clientOf(t, r).Upload(t.Context(), imageOf(content), bytes.NewReader(content), size, quick(chunk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkStored(t, r, resource.ID, content)
+}
