@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -128,4 +129,28 @@ func TestResumeInDoubt(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkStored(t, r, resource.ID, content)
+}
+
+// TestConflictKeepsBytes sees that an upload to MAAS 3.8 starts over right after
+// a 409, which may leave the chunk in the file.
+func TestConflictKeepsBytes(t *testing.T) {
+	const size, chunk = 100_000, 10_000
+	content := bytesOf(14, size)
+	r := regiontest.Start(t, regiontest.Options{Version: "3.8.0", Faults: []regiontest.Fault{
+		{Skip: 2, Do: regiontest.ConflictAfterWrite(0)},
+	}})
+	resource, err := clientOf(t, r).Upload(t.Context(), imageOf(content), bytes.NewReader(content), size, quick(chunk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkStored(t, r, resource.ID, content)
+	chunks := 0
+	for _, request := range r.Requests() {
+		if request.Method == http.MethodPut {
+			chunks++
+		}
+	}
+	if chunks != 3+10 {
+		t.Errorf("%d chunks were sent, not 3 and then all 10", chunks)
+	}
 }
