@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/packer-maas/packer-plugin-maas/internal/curtin"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/changed"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/partition"
 	"github.com/packer-maas/packer-plugin-maas/internal/facts"
 	"github.com/packer-maas/packer-plugin-maas/internal/freespace"
 	"github.com/packer-maas/packer-plugin-maas/internal/image"
+	"github.com/packer-maas/packer-plugin-maas/internal/insert"
 	"github.com/packer-maas/packer-plugin-maas/internal/system"
 )
 
@@ -27,14 +29,14 @@ func packDisk(ctx context.Context, d disk.Disk, job Job, to Reporter) (result Re
 	}
 	c := changed.New(d, filepath.Dir(job.Output))
 	defer func() { err = errors.Join(err, c.Close()) }()
-	if err := job.change(c, to); err != nil {
+	if err := job.change(ctx, c, to); err != nil {
 		return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
 	}
 	volumes, err := system.Volumes(c)
 	if err != nil {
 		return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
 	}
-	if err := checkPartitions(volumes, to); err != nil {
+	if err := checkPartitions(volumes, job.CurtinHooks != "", to); err != nil {
 		return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
 	}
 	to.Say(fmt.Sprintf("The whole disk of %d bytes: machines need a disk at least as large", c.Size()))
@@ -64,10 +66,37 @@ func packDisk(ctx context.Context, d disk.Disk, job Job, to Reporter) (result Re
 }
 
 // change makes the changes that are asked for.
-func (job Job) change(d *changed.Disk, to Reporter) error {
-	if !job.Shrink {
-		return nil
+func (job Job) change(ctx context.Context, d *changed.Disk, to Reporter) error {
+	if layers := job.layers(); len(layers) > 0 {
+		if err := job.insert(ctx, d, layers, to); err != nil {
+			return err
+		}
 	}
+	if job.Shrink {
+		return shrink(d, to)
+	}
+	return nil
+}
+
+// insert puts hooks and files into a volume of the disk.
+func (job Job) insert(ctx context.Context, d *changed.Disk, layers []system.Layer, to Reporter) error {
+	epoch, err := sourceDateEpoch()
+	if err != nil {
+		return err
+	}
+	volumes, err := system.Volumes(d)
+	if err != nil {
+		return err
+	}
+	v, err := system.HooksVolume(volumes, curtin.Folder, job.System.Root)
+	if err != nil {
+		return err
+	}
+	return insert.Into(ctx, d, v, insert.Job{Layers: layers, Epoch: epoch, Folder: filepath.Dir(job.Output), Say: to.Say})
+}
+
+// shrink cuts the disk to what it needs.
+func shrink(d *changed.Disk, to Reporter) error {
 	before := d.Size()
 	gone, err := partition.Shrink(d)
 	if err != nil {
@@ -75,6 +104,10 @@ func (job Job) change(d *changed.Disk, to Reporter) error {
 	}
 	for _, p := range gone {
 		to.Say(fmt.Sprintf("Left out, for it is all zeros: partition %d of %d bytes", p.Number, p.Size))
+	}
+	if d.Size() == before {
+		to.Say("Note: the last partition reaches to the end of the disk and is in use, so that there is nothing to be shrunk")
+		return nil
 	}
 	to.Say(fmt.Sprintf("Shrunk the disk from %d to %d bytes", before, d.Size()))
 	return nil
@@ -90,22 +123,22 @@ func hideFreeSpace(d disk.Disk, volumes []*system.Volume, to Reporter) disk.Disk
 	return hidden
 }
 
-// checkWhole refuses what would change files on the disk.
+// checkWhole refuses what a whole disk has no use for.
 func (job Job) checkWhole() error {
 	if len(job.MoreDisks) > 0 {
 		return fmt.Errorf("filetype %s: the image is one disk; %d are given", job.Image.Filetype, len(job.MoreDisks)+1)
 	}
-	if len(job.KeepIdentity) > 0 || job.CurtinHooks != "" || job.Overlay != "" || job.System.Root != "" || len(job.System.SkipMounts) > 0 {
-		return fmt.Errorf("filetype %s: a whole disk is packed as it is; nothing can be chosen on it, laid over it or kept", job.Image.Filetype)
+	if len(job.KeepIdentity) > 0 || len(job.System.SkipMounts) > 0 {
+		return fmt.Errorf("filetype %s: nothing is reset on a whole disk or left out of it, so nothing can be kept or skipped", job.Image.Filetype)
 	}
 	return nil
 }
 
 // checkPartitions looks for what curtin needs: a partition, on which there is
-// a folder that it knows.
-func checkPartitions(volumes []*system.Volume, to Reporter) error {
+// a folder that it knows, unless it was put there.
+func checkPartitions(volumes []*system.Volume, found bool, to Reporter) error {
 	var unread []string
-	partitions, found := 0, false
+	partitions := 0
 	for _, v := range volumes {
 		if v.Partition.Number == 0 {
 			continue

@@ -104,9 +104,9 @@ func TestRunRefusesWholeDisk(t *testing.T) {
 	}{
 		"bare":     {pack.Job{Disk: smallSystem(t)}, "the disk has no partitions"},
 		"empty":    {pack.Job{Disk: empty(t)}, "the disk has no partitions"},
-		"overlay":  {pack.Job{Disk: disk, Overlay: t.TempDir()}, "packed as it is"},
-		"identity": {pack.Job{Disk: disk, KeepIdentity: []string{"cloud-init"}}, "packed as it is"},
-		"root":     {pack.Job{Disk: disk, System: system.Options{Root: "1"}}, "packed as it is"},
+		"overlay":  {pack.Job{Disk: disk, Overlay: t.TempDir()}, "ext4 cannot be written here"},
+		"hooks":    {pack.Job{Disk: disk, CurtinHooks: t.TempDir(), System: system.Options{Root: "2"}}, "names 0 volumes"},
+		"identity": {pack.Job{Disk: disk, KeepIdentity: []string{"cloud-init"}}, "nothing is reset on a whole disk"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.job.Output = filepath.Join(t.TempDir(), "out")
@@ -142,5 +142,47 @@ func TestRunShrinks(t *testing.T) {
 	_, err = pack.Run(t.Context(), pack.Job{Disk: smallSystem(t), Output: dir + "/other", Shrink: true, Image: image.Options{Filetype: "ddgz"}}, &said)
 	if err == nil || !strings.Contains(err.Error(), "only disks with a GPT can be shrunk") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// Hooks and files go onto the volume that a machine boots from, and the image
+// is the same each time; the disk stays as it was.
+func TestRunPutsFilesInside(t *testing.T) {
+	fstest.RequireTool(t, "mcopy", "fsck.vfat")
+	volume := fstest.Image(t, 40<<20, "mkfs.vfat", "-F", "32")
+	fstest.Run(t, "mmd", "-i", volume, "::/EFI")
+	raw := onDisk(t, volume)
+	before := digest(t, raw)
+	hooks, overlay := t.TempDir(), t.TempDir()
+	for path, text := range map[string]string{hooks + "/curtin-hooks": "#!/bin/sh\n", overlay + "/EFI/a file.cfg": "x"} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sums := map[string]bool{}
+	for range 2 {
+		dir := t.TempDir()
+		var said messages
+		result, err := pack.Run(t.Context(), pack.Job{
+			Disk: raw, Output: dir + "/out.dd.gz", CurtinHooks: hooks, Overlay: overlay, Image: image.Options{Filetype: "ddgz"},
+		}, &said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums[result.SHA256] = true
+		if got := said.said.String(); strings.Contains(got, "Warning") || !strings.Contains(got, "into partition 1") {
+			t.Errorf("said:\n%s", got)
+		}
+		fstest.Run(t, "sh", "-ec", `cd "$0"; zcat < out.dd.gz | tail -c +1048577 | head -c $((40<<20)) > p; fsck.vfat -n p
+			mcopy -s -i p ::/ back; diff -r "$1" back/curtin; diff -r "$2/EFI" back/EFI`, dir, hooks, overlay)
+	}
+	if len(sums) != 1 {
+		t.Error("the same gave other bytes")
+	}
+	if digest(t, raw) != before {
+		t.Error("the disk was changed")
 	}
 }

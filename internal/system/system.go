@@ -126,14 +126,7 @@ func (s *System) noteLeftOut(volumes []*Volume, skipped []string) {
 func findRoot(volumes []*Volume, want string) (*Volume, error) {
 	candidates := volumes
 	if want != "" {
-		spec := want
-		switch {
-		case !strings.ContainsAny(want, "=/"):
-			spec = "NUMBER=" + want
-		case !strings.ContainsRune(want, '='):
-			spec = path.Join("/dev", strings.TrimPrefix(want, "/dev"))
-		}
-		if candidates = match(volumes, spec); len(candidates) == 0 {
+		if candidates = named(volumes, want); len(candidates) == 0 {
 			return nil, seen(volumes, "root = %q names no volume of this disk", want)
 		}
 	}

@@ -62,7 +62,9 @@ type Config struct {
 	CompressionLevel int `mapstructure:"compression_level" required:"false"`
 	// A folder with the hooks that curtin, MAAS's installer, runs at
 	// deployment: `curtin-hooks`, `finalize`, or both, and what they need. It
-	// becomes `/curtin` in the image, owned by root, its hooks executable.
+	// becomes `/curtin` in the image, owned by root, its hooks executable. In a
+	// whole disk it can go onto FAT and NTFS: see [Files in a whole
+	// disk](#files-in-a-whole-disk).
 	CurtinHooks string `mapstructure:"curtin_hooks" required:"false"`
 	// A folder whose files are laid over the image's root folder. They belong
 	// to root and keep their modes; folders that the image has stay as they
@@ -72,7 +74,8 @@ type Config struct {
 	// The volume that holds the system, if there are several systems: a
 	// partition's number, `UUID=`, `LABEL=`, `PARTUUID=` or `PARTLABEL=` with a
 	// value, or the name of a logical volume, `vg/root`. By default it is found
-	// by its content.
+	// by its content. On a whole disk, the partition that `curtin_hooks` and
+	// `overlay` go to.
 	Root string `mapstructure:"root" required:"false"`
 	// Mount points of the system's fstab whose volumes are left out of the
 	// image, such as `["/data"]`.
@@ -173,7 +176,7 @@ func (c *Config) checkFiletype() error {
 	return nil
 }
 
-// checkWhole refuses, for a whole disk, the options that choose or change files.
+// checkWhole refuses options that the filetype has no use for.
 func (c *Config) checkWhole() error {
 	if c.Image != "" || isUnknown(c.Filetype) {
 		return nil
@@ -184,21 +187,15 @@ func (c *Config) checkWhole() error {
 		}
 		return nil
 	}
-	var set []string
-	for name, is := range map[string]bool{
-		"curtin_hooks": c.CurtinHooks != "", "overlay": c.Overlay != "", "root": c.Root != "",
-		"keep_identity": len(c.KeepIdentity) > 0, "more_inputs": len(c.MoreInputs) > 0, "skip_mounts": len(c.SkipMounts) > 0,
-	} {
-		if is {
-			set = append(set, name)
-		}
+	switch {
+	case len(c.KeepIdentity) > 0 || len(c.SkipMounts) > 0:
+		return fmt.Errorf("keep_identity and skip_mounts cannot be used with filetype = %q: nothing is reset on a whole disk or left out of it; have the build do that, or use the filetype tgz", c.Filetype)
+	case len(c.MoreInputs) > 0:
+		return fmt.Errorf("more_inputs cannot be used with filetype = %q: the image is one disk", c.Filetype)
+	case c.Root != "" && c.CurtinHooks == "" && c.Overlay == "":
+		return fmt.Errorf("root does nothing with filetype = %q without curtin_hooks or overlay: it names the volume that they go to", c.Filetype)
 	}
-	if len(set) == 0 {
-		return nil
-	}
-	slices.Sort(set)
-	return fmt.Errorf("%s cannot be used with filetype = %q: whole-disk images are packed as they are; have the build put /curtin and all other files on the disk, or use the filetype tgz",
-		strings.Join(set, ", "), c.Filetype)
+	return nil
 }
 
 func (c *Config) checkInput() error {

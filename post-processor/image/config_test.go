@@ -47,8 +47,10 @@ func TestConfigRefuses(t *testing.T) {
 		want    string
 	}{
 		"filetype":             {map[string]any{"filetype": "zip"}, `filetype = "zip" is not one that this plugin makes; it makes ddbz2, ddgz`},
-		"hooks in a disk":      {map[string]any{"filetype": "ddgz", "curtin_hooks": hooks, "root": "2"}, "curtin_hooks, root cannot be used with filetype = \"ddgz\": whole-disk images are packed as they are"},
-		"all in a disk":        {map[string]any{"filetype": "ddraw", "overlay": dir, "keep_identity": []string{"cloud-init"}, "skip_mounts": []string{"/x"}}, "keep_identity, overlay, skip_mounts cannot"},
+		"kept in a disk":       {map[string]any{"filetype": "ddgz", "keep_identity": []string{"cloud-init"}}, "keep_identity and skip_mounts cannot be used with filetype = \"ddgz\""},
+		"skipped in a disk":    {map[string]any{"filetype": "ddraw", "overlay": dir, "skip_mounts": []string{"/x"}}, "keep_identity and skip_mounts cannot"},
+		"root of a disk":       {map[string]any{"filetype": "ddraw", "root": "2"}, "root does nothing"},
+		"hooks in a disk":      {map[string]any{"filetype": "ddgz", "curtin_hooks": hooks, "root": "2"}, "Windows line endings"},
 		"shrink a tree":        {map[string]any{"shrink": true}, "shrink cannot be used with filetype = \"tgz\""},
 		"input format":         {map[string]any{"input_format": "iso"}, `input_format = "iso" is none of`},
 		"missing input":        {map[string]any{"input": filepath.Join(dir, "none")}, "input: stat"},

@@ -288,3 +288,20 @@ func partial(t *testing.T, output string) bool {
 	}
 	return len(entries) > 0
 }
+
+// The template for a disk that exists already packs the files on it, and all of
+// it, from a format of another hypervisor.
+func TestPackerExampleDisk(t *testing.T) {
+	p := packertest.New(t)
+	disk := filepath.Join(t.TempDir(), "disk.vhdx")
+	fstest.Run(t, "qemu-img", "convert", "-O", "vhdx", bootable(t), disk)
+	for filetype, want := range map[string]string{"tgz": "Found Tiny:", "ddgz": "nothing to be shrunk"} {
+		output := filepath.Join(t.TempDir(), "image")
+		said := p.Must("build", "-var", "disk="+disk, "-var", "name=tiny", "-var", "filetype="+filetype, "-var", "output="+output,
+			"-var", fmt.Sprintf("shrink=%v", filetype == "ddgz"), "../../example/disk")
+		if !strings.Contains(said, want) || !exists(t, output) {
+			t.Errorf("%s: Packer says:\n%s", filetype, said)
+		}
+		fstest.Run(t, "sh", "-c", `gzip -t < "$0"`, output)
+	}
+}

@@ -35,6 +35,7 @@ type Disk struct {
 	slots  map[int64]int64 // where a page that was changed is
 	memory [][]byte        // the first slots
 	file   *os.File        // the others; it has no name any more
+	layout *extent.Map     // nil if it has to be found out
 }
 
 var (
@@ -166,7 +167,7 @@ func (d *Disk) slot(page int64, needed bool) (int64, error) {
 			return 0, err
 		}
 	}
-	d.slots[page] = slot
+	d.slots[page], d.layout = slot, nil
 	return slot, nil
 }
 
@@ -210,27 +211,37 @@ func (d *Disk) store(p []byte, slot, from int64) error {
 
 // Extents implements disk.Disk: what was changed is stored.
 func (d *Disk) Extents(off, n int64) iter.Seq[disk.Extent] {
+	layout := d.whole()
+	return func(yield func(disk.Extent) bool) {
+		for run := range layout.Runs(off, n) {
+			if !yield(disk.Extent(run)) {
+				return
+			}
+		}
+	}
+}
+
+// whole is the layout of the disk with its changes, which is kept until the next
+// page is changed.
+func (d *Disk) whole() *extent.Map {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.layout != nil && d.layout.Size() == d.size {
+		return d.layout
+	}
 	var stored []disk.Extent
 	for run := range d.base.Extents(0, d.size) {
 		if !run.Hole {
 			stored = append(stored, run)
 		}
 	}
-	d.mu.RLock()
 	for page := range d.slots {
 		stored = append(stored, disk.Extent{Offset: page * pageSize, Length: pageSize})
 	}
-	d.mu.RUnlock()
 	sort.Slice(stored, func(i, j int) bool { return stored[i].Offset < stored[j].Offset })
-	merged := extent.New(d.size)
+	d.layout = extent.New(d.size)
 	for _, run := range stored {
-		merged.Add(run.Offset, run.Length)
+		d.layout.Add(run.Offset, run.Length)
 	}
-	return func(yield func(disk.Extent) bool) {
-		for run := range merged.Runs(off, n) {
-			if !yield(disk.Extent(run)) {
-				return
-			}
-		}
-	}
+	return d.layout
 }
