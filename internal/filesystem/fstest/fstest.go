@@ -80,9 +80,10 @@ func Image(t testing.TB, size int64, mkfs ...string) string {
 const maxInMemory = 1 << 30
 
 // scratch is a folder for an image, in memory where there is room: a loop device
-// passes on what its file's file system says to a flush as an I/O error, which
-// now and then shut down the file system under test for no fault of its own.
-// A file in memory has nothing to flush, and is faster.
+// passes on as an I/O error what its file's file system says to a flush, such as
+// that there is no space at that moment, which storage that is shared or thin can
+// say with much of it free. XFS shuts down then, for no fault of its own. A file
+// in memory has nothing to flush, and is faster.
 func scratch(t testing.TB, size int64) string {
 	t.Helper()
 	const memory = "/dev/shm"

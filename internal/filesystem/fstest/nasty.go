@@ -2,6 +2,7 @@ package fstest
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand"
 	"os"
@@ -76,6 +77,9 @@ func Nasty(t testing.TB, dir string, limits ...Limits) {
 // must ends the test at the first error.
 func (n *nasty) must(err error) {
 	n.t.Helper()
+	if errors.Is(err, unix.EIO) {
+		n.t.Fatalf("nasty tree: %v: the image's own disk could not be written (full?); the kernel's log (dmesg) tells", err)
+	}
 	if err != nil {
 		n.t.Fatalf("nasty tree: %v", err)
 	}

@@ -32,11 +32,11 @@ func TestLarge(t *testing.T) {
 			image := fstest.Image(t, 1<<30, mkfs(options)...)
 			dir, unmount := fstest.Mount(t, image, "")
 			l := large{t: t, dir: dir}
-			count := 50_000
+			full, count := 200_000, 50_000
 			if options != "" {
-				count = 15_000
+				full, count = 15_000, 15_000
 			}
-			l.names("full", count, 0)
+			l.names("full", full, 0)
 			l.names("deleted", count, 7)
 			l.names("gone", 5000, 1)
 			l.emptied("emptied", 15_000)
