@@ -13,6 +13,7 @@ import (
 const (
 	maxExtents    = math.MaxUint32
 	maxExtentSize = 1 << 31 // sectors
+	maxVolumes    = 4096    // of a group
 )
 
 // group is a volume group as its text describes it.
@@ -47,6 +48,9 @@ func parseGroup(text []byte) (*group, error) {
 	g := &group{
 		name: s.name, id: plain(s.text("id")), physical: map[string]*physical{},
 		logical: s.child("logical_volumes").sections,
+	}
+	if len(g.logical) > maxVolumes {
+		return nil, fmt.Errorf("%s: %d logical volumes; at most %d are read", s.name, len(g.logical), maxVolumes)
 	}
 	if format := s.text("format"); format != "lvm2" && format != "" {
 		return nil, fmt.Errorf("%s: format %q is not read", s.name, format)

@@ -14,10 +14,11 @@ const (
 	labelType    = "LVM2 001"
 	areaMagic    = " LVM2 x[5A%r0N*>"
 	areaHeader   = 512
-	// maxText bounds the metadata that is read; a group of thousands of volumes
-	// has a few MiB.
-	maxText  = 16 << 20
-	maxAreas = 16
+	// maxText bounds the metadata that is read of all members; a group of
+	// thousands of volumes has a few MiB.
+	maxText = 64 << 20
+	// maxAreas is what lvm(8) makes.
+	maxAreas = 2
 	// ignored is the flag of metadata that is kept for later, and out of date.
 	ignored = 1
 )
@@ -34,8 +35,9 @@ func checksum(b []byte) uint32 {
 type area struct{ offset, size uint64 }
 
 // read reads the label and all current copies of the metadata. A copy that is
-// damaged counts only if there is no other.
-func (m *Member) read() ([]*group, error) {
+// damaged counts only if there is no other. Text of so many bytes is left to be
+// read.
+func (m *Member) read(left *uint64) ([]*group, error) {
 	header, err := m.label()
 	if err != nil {
 		return nil, err
@@ -46,7 +48,7 @@ func (m *Member) read() ([]*group, error) {
 	}
 	var groups []*group
 	for i, a := range areas {
-		text, areaErr := m.text(a)
+		text, areaErr := m.text(a, left)
 		var g *group
 		if areaErr == nil && text != nil {
 			g, areaErr = parseGroup(text)
@@ -116,7 +118,7 @@ func (m *Member) areas(header []byte) ([]area, error) {
 
 // text reads the current metadata of an area, nil if there is none. It is in a
 // ring after the area's header.
-func (m *Member) text(a area) ([]byte, error) {
+func (m *Member) text(a area, left *uint64) ([]byte, error) {
 	header, err := readFull(m, a.offset, areaHeader)
 	if err != nil {
 		return nil, err
@@ -137,9 +139,13 @@ func (m *Member) text(a area) ([]byte, error) {
 	if text.offset == 0 || flags&ignored != 0 {
 		return nil, nil
 	}
-	if size <= areaHeader || text.offset < areaHeader || text.offset >= size || text.size > size-areaHeader || text.size > maxText {
+	if size <= areaHeader || text.offset < areaHeader || text.offset >= size || text.size > size-areaHeader {
 		return nil, fmt.Errorf("text of %d bytes at byte %d is not within its %d", text.size, text.offset, size)
 	}
+	if text.size > *left {
+		return nil, fmt.Errorf("over %d bytes of text on all physical volumes", maxText)
+	}
+	*left -= text.size
 	first := min(text.size, size-text.offset)
 	b, err := readFull(m, a.offset+text.offset, first)
 	if err != nil {

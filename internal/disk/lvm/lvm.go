@@ -51,10 +51,10 @@ func (v *LogicalVolume) Mapper() string {
 // Volumes lists the logical volumes that the members make up, sorted by group
 // and name. Every physical volume counts, whichever disk it is on.
 func Volumes(members []*Member) []*LogicalVolume {
-	newest := map[string]*group{}
+	newest, left := map[string]*group{}, uint64(maxText)
 	for _, m := range members {
 		var copies []*group
-		copies, m.Err = m.read()
+		copies, m.Err = m.read(&left)
 		for _, g := range copies {
 			if known := newest[g.id]; known == nil || known.seqno < g.seqno {
 				newest[g.id] = g

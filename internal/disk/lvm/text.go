@@ -15,12 +15,13 @@ type section struct {
 	name     string
 	values   map[string]any // a string, an int64, or a []any of these
 	sections []*section     // in their order
+	byName   map[string]*section
 }
 
 // child returns the section of the given name; empty if there is none.
 func (s *section) child(name string) *section {
-	if i := slices.IndexFunc(s.sections, func(c *section) bool { return c.name == name }); i >= 0 {
-		return s.sections[i]
+	if c := s.byName[name]; c != nil {
+		return c
 	}
 	return &section{name: name}
 }
@@ -57,11 +58,10 @@ func parse(text []byte) (*section, error) {
 
 // section reads up to the end of a section, or of the text at depth 0.
 func (p *parser) section(name string, depth int) (*section, error) {
-	s := &section{name: name, values: map[string]any{}}
+	s := &section{name: name, values: map[string]any{}, byName: map[string]*section{}}
 	if depth > maxDepth {
 		return nil, fmt.Errorf("sections over %d deep", maxDepth)
 	}
-	names := map[string]bool{}
 	for {
 		p.space()
 		if len(p.rest) == 0 || p.rest[0] == '}' {
@@ -75,10 +75,9 @@ func (p *parser) section(name string, depth int) (*section, error) {
 		if key == "" {
 			return nil, fmt.Errorf("%q is not a name", p.rest[0])
 		}
-		if names[key] {
+		if _, ok := s.values[key]; ok || s.byName[key] != nil {
 			return nil, fmt.Errorf("%s is there twice", key)
 		}
-		names[key] = true
 		p.space()
 		var err error
 		switch {
@@ -86,6 +85,7 @@ func (p *parser) section(name string, depth int) (*section, error) {
 			var child *section
 			if child, err = p.section(key, depth+1); err == nil {
 				s.sections = append(s.sections, child)
+				s.byName[key] = child
 			}
 		case p.take('='):
 			s.values[key], err = p.value(true)
@@ -103,9 +103,8 @@ func (p *parser) space() {
 	for len(p.rest) > 0 {
 		switch c := p.rest[0]; c {
 		case '#':
-			if _, p.rest, _ = bytes.Cut(p.rest, []byte("\n")); true {
-				p.line++
-			}
+			_, p.rest, _ = bytes.Cut(p.rest, []byte("\n"))
+			p.line++
 		case ' ', '\t', '\r', '\n':
 			if c == '\n' {
 				p.line++

@@ -99,6 +99,10 @@ func TestMerging(t *testing.T) {
 
 // TestMalformed expects an error with the line for text that is none.
 func TestMalformed(t *testing.T) {
+	var many strings.Builder
+	for i := range maxVolumes + 1 {
+		fmt.Fprintf(&many, "lv%d { } ", i)
+	}
 	for text, want := range map[string]string{
 		"":                                "0 volume groups",
 		"a {} b {}":                       "2 volume groups",
@@ -117,11 +121,25 @@ func TestMalformed(t *testing.T) {
 		`a { seqno = 1 extent_size = 0 }`: "extents of no size",
 		`a { seqno = 1 format = "lvm1" }`: `format "lvm1" is not read`,
 		`a { seqno = 1 extent_size = 1 physical_volumes { p { pe_start = -1 } } }`: "pe_start is -1",
+		"a { seqno = 1 logical_volumes { " + many.String() + "} }":                 "a: 4097 logical volumes",
 	} {
 		_, err := parseGroup([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error is %v, not about %q", text, err, want)
 		}
+	}
+}
+
+// TestMuchText expects text to be read only so far.
+func TestMuchText(t *testing.T) {
+	m := Member{Volume: memory(withText(describe("")))}
+	left := uint64(100)
+	if _, err := m.read(&left); err == nil || !strings.Contains(err.Error(), "bytes of text on all physical volumes") {
+		t.Errorf("error is %v", err)
+	}
+	left = maxText
+	if g, err := m.read(&left); err != nil || len(g) != 1 || left >= maxText {
+		t.Errorf("%v, %v; %d left", g, err, left)
 	}
 }
 
