@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/packer-plugin-sdk/plugin"
 
+	"github.com/packer-maas/packer-plugin-maas/builder/qemu"
 	maasversion "github.com/packer-maas/packer-plugin-maas/datasource/version"
 	"github.com/packer-maas/packer-plugin-maas/post-processor/image"
 	"github.com/packer-maas/packer-plugin-maas/version"
@@ -15,6 +16,7 @@ import (
 
 func main() {
 	set := plugin.NewSet()
+	set.RegisterBuilder("qemu", new(qemu.Builder))
 	set.RegisterPostProcessor("image", new(image.PostProcessor))
 	set.RegisterDatasource("version", new(maasversion.Datasource))
 	set.SetVersion(version.PluginVersion)

@@ -14,6 +14,11 @@ integration {
     url  = "https://github.com/packer-maas/packer-plugin-maas/blob/main/LICENSE"
   }
   component {
+    type = "builder"
+    name = "maas-qemu"
+    slug = "qemu"
+  }
+  component {
     type = "data-source"
     name = "maas-version"
     slug = "version"

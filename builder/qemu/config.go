@@ -127,6 +127,9 @@ type ProvisionConfig struct {
 	Provision bool `mapstructure:"provision" required:"false"`
 }
 
+// qemuConfig is the QEMU builder's part.
+type qemuConfig = qemu.Config
+
 // Prepare reads the options and says all that is wrong with them.
 func (c *Config) Prepare(raws ...any) ([]string, error) {
 	ours, theirs, err := split(raws)

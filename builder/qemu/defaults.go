@@ -23,7 +23,7 @@ func (c *Config) applyDefaults() {
 	}
 	if c.FirmwareKind == "" && !c.has("firmware") {
 		c.FirmwareKind = firmwareBIOS
-		if c.Architecture == archARM64 {
+		if c.Architecture == archARM64 || c.given["efi_boot"] == true || c.has("efi_firmware_code") {
 			c.FirmwareKind = firmwareUEFI
 		}
 	}
@@ -70,6 +70,10 @@ func (c *Config) decisions() map[string]any {
 		d["skip_resize_disk"] = true
 	} else {
 		d["disk_size"] = "16G"
+	}
+	if c.given["disk_compression"] != true {
+		// With unmap above, the disk has no more than what is in use.
+		d["skip_compaction"] = true
 	}
 	if c.Architecture == archARM64 {
 		// The machine has no IDE or SATA for the CD to be on.

@@ -39,6 +39,9 @@ var (
 	seedMedia     = []string{mediaCDROM, mediaDisk, mediaUSB}
 )
 
+// accountName is what useradd takes, and what a shell leaves as it is.
+var accountName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+
 // unknown is what a value that is not known yet looks like while Packer
 // validates a template.
 const unknown = "<unknown>"
@@ -79,6 +82,9 @@ func (c *Config) checkInstaller() []error {
 	} else {
 		if len(c.QEMU.BootCommand) > 0 || len(c.QEMU.BootSteps) > 0 {
 			errs = append(errs, errors.New("boot_command is for a boot loader, which kernel does without: remove one of the two"))
+		}
+		if c.FirmwareKind == firmwareSecure {
+			errs = append(errs, errors.New("with Secure Boot, the firmware refuses a kernel that QEMU starts: use firmware = \"uefi\", which makes the same disk, or boot_command"))
 		}
 		if c.QEMU.CommConfig.Comm.Type != communicatorNone && !c.Provision {
 			errs = append(errs, errors.New("with kernel, a communicator reaches the system after the installer only: set provision = true"))
@@ -139,6 +145,9 @@ func (c *Config) checkProvision() []error {
 	var errs []error
 	if c.QEMU.CommConfig.Comm.Type == communicatorNone {
 		errs = append(errs, errors.New("provision needs a way into the installed system: ssh_username, or winrm_username with communicator = \"winrm\""))
+	}
+	if name := c.QEMU.CommConfig.Comm.SSHUsername; !accountName.MatchString(name) && !isUnknown(name) && c.QEMU.CommConfig.Comm.Type == "ssh" {
+		errs = append(errs, fmt.Errorf("ssh_username = %q is no name of an account that provision can remove", name))
 	}
 	if c.QEMU.DiskImage {
 		errs = append(errs, errors.New("provision is for after an installer; with disk_image, provisioners run without it"))
