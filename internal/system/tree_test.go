@@ -352,6 +352,34 @@ func TestTreeHardLinks(t *testing.T) {
 	}
 }
 
+// Two volumes have inodes of the same numbers: their names are no links of each
+// other.
+func TestTreeHardLinksOfVolumes(t *testing.T) {
+	linked := func(content map[string]string, name, link string) string {
+		dir := files(t, content)
+		if err := os.Link(filepath.Join(dir, name), filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+		image := filepath.Join(t.TempDir(), "fs")
+		run(t, "mke2fs", "-q", "-t", "ext4", "-d", dir, "-U", "00000000-0000-4000-8000-00000000000"+name[:1], image, "16M")
+		return image
+	}
+	top := root("UUID=00000000-0000-4000-8000-000000000001 /boot ext4 defaults 0 2\n")
+	top["2"] = "in the root"
+	path := gpt(t, part{image: linked(top, "2", "z")}, part{image: linked(map[string]string{"1": "in boot"}, "1", "1.link")})
+	numbers := map[string]uint64{}
+	for name, e := range collect(t, path, system.TreeOptions{}) {
+		numbers[name] = e.Number
+		switch {
+		case name == "z" && e.HardLink != "2", name == "boot/1.link" && e.HardLink != "boot/1", name == "boot/1" && e.HardLink != "":
+			t.Errorf("%s is a link to %q", name, e.HardLink)
+		}
+	}
+	if numbers["2"] == 0 || numbers["2"] != numbers["boot/1"] {
+		t.Errorf("the inodes are %d and %d, not of one number", numbers["2"], numbers["boot/1"])
+	}
+}
+
 func TestTreeRefusesLoops(t *testing.T) {
 	disk := ext4(t, root(""))
 	run(t, "debugfs", "-w", "-R", "ln /etc /usr/bin/loop", disk)

@@ -282,13 +282,14 @@ func TestWarning(t *testing.T) {
 	}
 }
 
-// FuzzRead reads whatever it is given, to its end.
+// FuzzRead reads all of file systems that were changed in places: each patch is
+// an offset of two bytes, and one byte.
 func FuzzRead(f *testing.F) {
-	f.Add(tiny())
+	images := [][]byte{tiny()}
 	if _, err := os.Stat("/sbin/mkfs.vfat"); err == nil {
 		for _, bits := range []string{"12", "32"} {
 			img := filepath.Join(f.TempDir(), "img")
-			if err := os.WriteFile(img, make([]byte, 64<<10), 0o644); err != nil {
+			if err := os.WriteFile(img, make([]byte, 60<<10), 0o644); err != nil {
 				f.Fatal(err)
 			}
 			command(f, "mkfs.vfat", "-F", bits, "-s", "1", "-f", "1", "-r", "16", img)
@@ -296,10 +297,18 @@ func FuzzRead(f *testing.F) {
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.Add(b)
+			images = append(images, b)
 		}
 	}
-	f.Fuzz(func(_ *testing.T, b []byte) {
+	for i := range images {
+		f.Add(uint8(i), []byte{13, 0, 2})
+		f.Add(uint8(i), []byte{5, 2, 3, 44, 4, 0})
+	}
+	f.Fuzz(func(_ *testing.T, which uint8, patches []byte) {
+		b := bytes.Clone(images[int(which)%len(images)])
+		for ; len(patches) >= 3; patches = patches[3:] {
+			b[int(binary.LittleEndian.Uint16(patches))%len(b)] = patches[2]
+		}
 		fs, err := open(b)
 		if err != nil {
 			return
