@@ -16,10 +16,9 @@ var efiFolders = map[string]string{"rhel": "redhat", "ol": "redhat", "sles": "sl
 var bootChecks = []Check{
 	{
 		"kernel", Error, linux, func(s *subject) []string {
-			if s.fetchesKernel() || len(s.existing("boot/efi/EFI/Linux/*.efi", "efi/EFI/Linux/*.efi")) > 0 {
-				return nil
-			}
-			return one(len(s.Tree.Kernels()) == 0 && !s.regular("boot/vmlinuz"), "there is no kernel in /boot")
+			elsewhere := s.existing("boot/vmlinuz", "boot/*/*/linux", "efi/*/*/linux", "boot/efi/*/*/linux",
+				"boot/EFI/Linux/*.efi", "efi/EFI/Linux/*.efi", "boot/efi/EFI/Linux/*.efi")
+			return one(len(s.Tree.Kernels()) == 0 && !s.fetchesKernel() && len(elsewhere) == 0, "there is no kernel in /boot")
 		},
 		"install the kernel's package, and see that /boot is not left out by skip_mounts or a missing line in fstab",
 		"nothing installs one at deployment: the machine does not start",
@@ -44,7 +43,8 @@ var bootChecks = []Check{
 		"kernel-modules", Error, linux, func(s *subject) []string {
 			var found []string
 			for _, k := range s.Tree.Kernels() {
-				if !s.Tree.HasModules(k.Version) {
+				numbered := k.Version[0] >= '0' && k.Version[0] <= '9' // others do not tell their version
+				if numbered && !s.Tree.HasModules(k.Version) {
 					found = append(found, fmt.Sprintf("/%s has no modules in /lib/modules/%s", k.Path, k.Version))
 				}
 			}

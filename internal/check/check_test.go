@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/check"
+	"github.com/packer-maas/packer-plugin-maas/internal/facts"
 )
 
 // Good images have no findings.
@@ -77,6 +78,24 @@ func TestIgnore(t *testing.T) {
 	}
 	if got := check.Unknown([]string{"kernel", "kernle"}); !slices.Equal(got, []string{"kernle"}) {
 		t.Errorf("unknown are %q", got)
+	}
+}
+
+// Whatever is missing, no check minds.
+func TestLittleKnown(t *testing.T) {
+	empty := collect(t, nil)
+	odd := collect(t, map[string]file{
+		"etc": {target: "etc"}, "usr": {}, "boot/vmlinuz-": {}, "curtin/curtin-hooks": {text: "#!/usr/bin/env -S\n", mode: 0o755},
+		"Windows": {mode: folder}, "boot/vmlinuz-x": {target: "/boot/vmlinuz-x"},
+	})
+	for _, tree := range []*facts.Tree{nil, empty, odd} {
+		for _, files := range []*facts.Tree{nil, empty, odd} {
+			for _, disk := range []*facts.Disk{nil, {}, {Volumes: []facts.Volume{{Files: files, Unread: "x", Type: "ntfs"}, {Kind: "0xef", Partition: true}}}} {
+				if results := check.Run(&facts.Facts{Tree: tree, Disk: disk}, check.Target{}, nil); len(results) != len(check.Names()) {
+					t.Errorf("%d results", len(results))
+				}
+			}
+		}
 	}
 }
 

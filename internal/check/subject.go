@@ -7,7 +7,6 @@ import (
 
 	"github.com/packer-maas/packer-plugin-maas/internal/curtin"
 	"github.com/packer-maas/packer-plugin-maas/internal/facts"
-	"github.com/packer-maas/packer-plugin-maas/internal/filesystem"
 )
 
 // subject is what checks are asked about.
@@ -74,16 +73,6 @@ func (s *subject) fits(of scope) bool {
 func (s *subject) isSystem() bool { return s.Tree.IsFolder("etc") && s.Tree.IsFolder("usr") }
 
 func (s *subject) isWindows() bool { return s.Disk != nil && s.windowsVolume() != nil }
-
-// windowsVolume is the one that Windows is on.
-func (s *subject) windowsVolume() *facts.Volume {
-	for i, v := range s.Disk.Volumes {
-		if v.Files != nil && v.Files.IsFolder("Windows") {
-			return &s.Disk.Volumes[i]
-		}
-	}
-	return nil
-}
 
 // builtin says whether curtin configures the system by itself: there are no
 // hooks of the image's own, or they call curtin's.
@@ -190,18 +179,15 @@ func one(is bool, problem string) []string {
 	return []string{problem}
 }
 
-// regular says whether a path leads to a regular file, or of a kind of it.
-func (s *subject) regular(at string) bool {
-	_, f, ok := s.Tree.Lookup(at)
-	return ok && f.Mode.Type() == filesystem.ModeRegular
-}
-
-// existing are those out of a list of patterns that are in the tree.
+// existing are those out of a list of patterns that are in the tree, but for
+// empty files.
 func (s *subject) existing(patterns ...string) []string {
 	var found []string
 	for _, p := range patterns {
 		for _, at := range s.Tree.Glob(p) {
-			found = append(found, "/"+at)
+			if f, _ := s.Tree.Stat(at); !f.Mode.IsRegular() || f.Size > 0 {
+				found = append(found, "/"+at)
+			}
 		}
 	}
 	return found

@@ -33,6 +33,9 @@ type Volume struct {
 	UUID, Label, PartUUID, PartLabel string
 	Offset, Size                     int64
 	Partition                        bool // it has a number in the partition table
+	// State says why Linux would not mount it for writing, and what to do; "" if
+	// it would.
+	State string
 	// Unread says why its files are not known; "" if they are.
 	Unread string
 	// Files are some of them: those at its top, its /curtin and its EFI.
@@ -97,6 +100,11 @@ func readVolume(ctx context.Context, v *system.Volume) (Volume, error) {
 	switch {
 	case v.Err != nil:
 		one.Unread = v.Err.Error()
+	case v.Type == "ntfs" && v.FS == nil:
+		if err := one.readNTFS(ctx, v); err != nil {
+			one.Unread = err.Error()
+		}
+		return one, ctx.Err()
 	case v.FS == nil:
 		one.Unread = "its file system is not read"
 	default:
@@ -161,14 +169,7 @@ func (c *Collector) folder(ctx context.Context, fs filesystem.FS, dir string, in
 	return nil
 }
 
-func isWanted(dir string) bool {
-	for _, pattern := range wanted {
-		if ok, _ := path.Match(pattern, strings.ToLower(dir)); ok {
-			return true
-		}
-	}
-	return false
-}
+func isWanted(dir string) bool { return matches(wanted, strings.ToLower(dir)) }
 
 // Installer is the folder by which curtin takes a volume for the one that the
 // system is on; "" if it does not (curtin/block/__init__.py, get_root_device).

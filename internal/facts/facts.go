@@ -6,6 +6,7 @@ package facts
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -29,13 +30,19 @@ type Kernel struct {
 	Initramfs string // path of its initial RAM disk, "" for none
 }
 
+// otherEndings are of files that are called like a kernel, and are none that is
+// started: for debuggers, of before an update.
+var otherEndings = []string{".gz", ".old", ".bak", ".sig", ".signed"}
+
 // Kernels are those in /boot, without rescue kernels, by their version.
 func (t *Tree) Kernels() []Kernel {
 	var kernels []Kernel
 	for _, pattern := range []string{"boot/vmlinuz-*", "boot/vmlinux-*", "boot/Image-*"} {
 		for _, at := range t.Glob(pattern) {
 			version := afterDash(at)
-			if isRescue(version) || !t.files[at].Mode.IsRegular() {
+			// Some systems keep it with its modules, and a link in /boot.
+			_, file, ok := t.Lookup(at)
+			if version == "" || isRescue(version) || !ok || !file.Mode.IsRegular() || slices.Contains(otherEndings, path.Ext(at)) {
 				continue
 			}
 			kernels = append(kernels, Kernel{at, version, t.initramfsOf(version)})

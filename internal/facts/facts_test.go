@@ -92,8 +92,17 @@ func TestReadImageDamaged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "image")
 	fstest.Run(t, "sh", "-c", `cd "$0" && tar -czf "$1" . && truncate -s -9 "$1"`, dir, path)
 	f, err := facts.ReadImage(t.Context(), path, "tgz")
-	if err != nil || f.Damage == "" {
+	if err != nil || f.Damage == "" || f.Tree == nil {
 		t.Errorf("%+v, error %v", f, err)
+	}
+	for filetype, disk := range map[string]bool{"txz": false, "ddxz": true, "ddtgz": true} {
+		if err := os.WriteFile(path+"x", []byte("no archive at all"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := facts.ReadImage(t.Context(), path+"x", filetype)
+		if err != nil || f.Damage == "" || (f.Disk != nil) != disk || (f.Tree != nil) == disk {
+			t.Errorf("%s: %+v, error %v", filetype, f, err)
+		}
 	}
 	fstest.Run(t, "sh", "-c", `cd "$0/etc" && tar -P -czf "$1" ../usr/bin ../etc`, dir, path)
 	f, err = facts.ReadImage(t.Context(), path, "tgz")

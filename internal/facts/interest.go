@@ -32,6 +32,9 @@ var interesting = map[interest][]string{
 		"etc/sysconfig/network-scripts/ifcfg-*", "etc/sysconfig/network/ifcfg-*", "etc/NetworkManager/system-connections/*",
 		"etc/systemd/network/*", "etc/udev/rules.d/*", "etc/selinux/config", "etc/ssh/sshd_config", "etc/ssh/sshd_config.d/*",
 		"root/.ssh/authorized_keys", "home/*/.ssh/authorized_keys", "curtin/*",
+		// Windows's, in lower case, whatever they are called.
+		"unattend.xml", "autounattend.xml", "windows/panther/unattend.xml", "windows/panther/unattend/unattend.xml",
+		"windows/setup/state/state.ini", "program files/cloudbase solutions/cloudbase-init/conf/*.conf",
 		"usr/lib/modules/*/modules.builtin", "lib/modules/*/modules.builtin",
 	},
 	head: {
@@ -94,6 +97,9 @@ func interestIn(at string) interest {
 		if ok, _ := path.Match(p.match, at); ok {
 			return p.what
 		}
+	}
+	if lower := strings.ToLower(at); lower != at {
+		return interestIn(lower)
 	}
 	return nothing
 }

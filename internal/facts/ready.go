@@ -40,10 +40,12 @@ func ReadImage(ctx context.Context, name, filetype string) (*Facts, error) {
 		return readRaw(ctx, name)
 	}
 	content, err := image.Reader(filetype, contextReader{ctx, bufio.NewReaderSize(file, 1<<20)})
-	if err != nil {
-		return &Facts{Damage: err.Error()}, ctx.Err()
-	}
-	if image.IsDisk(filetype) {
+	switch {
+	case err != nil && image.IsDisk(filetype):
+		return &Facts{Disk: &Disk{}, Damage: err.Error()}, ctx.Err()
+	case err != nil:
+		return &Facts{Tree: newTree(), Damage: err.Error()}, ctx.Err()
+	case image.IsDisk(filetype):
 		return readPackedDisk(ctx, name, content, image.IsTar(filetype))
 	}
 	f := &Facts{}

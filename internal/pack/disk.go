@@ -36,7 +36,7 @@ func packDisk(ctx context.Context, d disk.Disk, job Job, to Reporter) (result Re
 	if err != nil {
 		return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
 	}
-	if err := checkPartitions(volumes, job.CurtinHooks != "", to); err != nil {
+	if err := checkPartitions(volumes, job.CurtinHooks != "" || job.Look, to); err != nil {
 		return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
 	}
 	to.Say(fmt.Sprintf("The whole disk of %d bytes: machines need a disk at least as large", c.Size()))
@@ -135,7 +135,8 @@ func (job Job) checkWhole() error {
 }
 
 // checkPartitions looks for what curtin needs: a partition, on which there is
-// a folder that it knows, unless it was put there.
+// a folder that it knows, unless it was put there, or who looks at the image
+// says more of that.
 func checkPartitions(volumes []*system.Volume, found bool, to Reporter) error {
 	var unread []string
 	partitions := 0
