@@ -98,7 +98,7 @@ func checkAnswers(s *subject) []string {
 func (s *subject) onWindows(name string) (string, bool) {
 	files := s.windowsVolume().Files
 	at := "."
-	for _, part := range strings.Split(name, "/") {
+	for part := range strings.SplitSeq(name, "/") {
 		next := ""
 		for _, n := range files.Names(at) {
 			if strings.EqualFold(n, part) {

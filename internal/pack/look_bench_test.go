@@ -3,7 +3,7 @@ package pack_test
 import (
 	"os"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -79,7 +79,7 @@ func goSystem(b *testing.B) string {
 		cp -r "$1"/src "$1"/pkg usr/lib/go
 		for tool in usr/lib/go/pkg/tool/*/[a-c]*; do cp "$tool" "usr/lib/modules/6.1/kernel/${tool##*/}.ko"; done
 		find usr/lib/modules | cpio --quiet -o -H newc | gzip > boot/initrd.img-6.1
-		mke2fs -q -t ext4 -d . "$2" 1500M`, dir, runtime.GOROOT(), path)
+		mke2fs -q -t ext4 -d . "$2" 1500M`, dir, strings.TrimSpace(fstest.Run(b, "go", "env", "GOROOT")), path)
 	return path
 }
 
