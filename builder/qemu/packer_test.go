@@ -56,6 +56,7 @@ build {
   }
   post-processor "maas-image" {
     filetype = "ddraw"
+    checks   = "off" # there is nothing on the disk
     output   = "%[3]s/${source.name}.img"
   }
 }
