@@ -25,8 +25,9 @@ work=$(mktemp -d "$PWD/.cache/bench/XXXXXX")
 mount=$work/mount
 trap 'finish' EXIT
 finish() {
-  ! mountpoint -q "$mount" || umount "$mount"
-  rm -rf "$work"
+  # When interrupted, what is being copied may keep it busy for a moment.
+  ! mountpoint -q "$mount" || umount "$mount" 2>/dev/null || umount -l "$mount"
+  rm -rf --one-file-system "$work"
 }
 mkdir "$mount"
 # shellcheck source=scripts/bench-row.sh
