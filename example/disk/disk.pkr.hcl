@@ -81,6 +81,12 @@ variable "base_image" {
   description = "For a bare name, the system that the image is made like: ubuntu/noble, rhel/9."
 }
 
+variable "checks" {
+  type        = string
+  default     = "on"
+  description = "on stops at what MAAS could not deploy, warn only tells it, off does not look."
+}
+
 # Packer wants a source; this one does nothing.
 source "null" "disk" {
   communicator = "none"
@@ -99,6 +105,7 @@ build {
     root          = var.root
     keep_identity = var.keep_identity
     shrink        = var.shrink
+    checks        = var.checks
 
     # To the region that MAAS_URL and MAAS_API_KEY name, if they are set.
     upload {

@@ -50,6 +50,12 @@ variable "filetype" {
   description = "What the file is, in MAAS's words: tgz for a root tarball, ddgz for a whole disk."
 }
 
+variable "checks" {
+  type        = string
+  default     = "on"
+  description = "on stops at what MAAS could not deploy, warn only tells it, off does not look."
+}
+
 source "null" "image" {
   communicator = "none"
 }
@@ -60,6 +66,7 @@ build {
   post-processor "maas-image" {
     image    = var.image
     filetype = var.filetype
+    checks   = var.checks
 
     upload {
       name         = var.name
