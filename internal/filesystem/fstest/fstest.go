@@ -75,9 +75,9 @@ func Image(t testing.TB, size int64, mkfs ...string) string {
 	return path
 }
 
-// Images in memory are at most this large, in bytes, and only where ten times
-// as much is free: it cannot be swapped out everywhere.
-const maxInMemory = 1 << 30
+// Images in memory are at most this large, in bytes, and only where three times
+// as much is free: it cannot be swapped out everywhere, and mkfs fills some.
+const maxInMemory = 4 << 30
 
 // scratch is a folder for an image, in memory where there is room: a loop device
 // passes on as an I/O error what its file's file system says to a flush, such as
@@ -87,7 +87,7 @@ const maxInMemory = 1 << 30
 func scratch(t testing.TB, size int64) string {
 	t.Helper()
 	const memory = "/dev/shm"
-	if size > maxInMemory || available() < 10*maxInMemory {
+	if size > maxInMemory || available() < 3*maxInMemory {
 		return t.TempDir()
 	}
 	dir, err := os.MkdirTemp(memory, "fstest-") //nolint:usetesting // it has no folder in memory
