@@ -293,8 +293,12 @@ func partial(t *testing.T, output string) bool {
 // it, from a format of another hypervisor.
 func TestPackerExampleDisk(t *testing.T) {
 	p := packertest.New(t)
-	disk := filepath.Join(t.TempDir(), "disk.vhdx")
-	fstest.Run(t, "qemu-img", "convert", "-O", "vhdx", bootable(t), disk)
+	format := "vhdx"
+	if os.Getenv("CGO_ENABLED") == "0" { // the plugin is then built without libnbd
+		format = "qcow2"
+	}
+	disk := filepath.Join(t.TempDir(), "disk."+format)
+	fstest.Run(t, "qemu-img", "convert", "-O", format, bootable(t), disk)
 	for filetype, want := range map[string]string{"tgz": "Found Tiny:", "ddgz": "nothing to be shrunk"} {
 		output := filepath.Join(t.TempDir(), "image")
 		said := p.Must("build", "-var", "disk="+disk, "-var", "name=tiny", "-var", "filetype="+filetype, "-var", "output="+output,
