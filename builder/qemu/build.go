@@ -17,6 +17,7 @@ type build struct {
 	ui     packersdk.Ui
 
 	iso      string // the ISO, or the disk that the build starts from
+	label    string // the ISO's, if a kernel is started from it
 	work     string // a folder for what only this build needs
 	program  string // QEMU
 	firmware *firmware.Firmware

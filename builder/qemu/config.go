@@ -55,10 +55,12 @@ type InstallerConfig struct {
 	// The initial RAM disk that belongs to `kernel`, found in the same way.
 	Initrd string `mapstructure:"initrd" required:"false"`
 	// The kernel's command line, a template that knows `{{ .HTTPIP }}`,
-	// `{{ .HTTPPort }}`, `{{ .Name }}` and `{{ .Console }}`, the name of the
-	// serial console's device, such as `ttyS0`. Unless it has a `console=` of
-	// its own, the serial console is added, so that the builder can read what
-	// the installer says.
+	// `{{ .HTTPPort }}`, `{{ .Name }}`, `{{ .Console }}`, the name of the
+	// serial console's device, such as `ttyS0`, and `{{ .ISOLabel }}`, the
+	// ISO's label as device names in Linux have it, for installers that look
+	// for their own medium: `inst.stage2=hd:LABEL={{ .ISOLabel }}`. Unless it
+	// has a `console=` of its own, the serial console is added, so that the
+	// builder can read what the installer says.
 	KernelArguments string `mapstructure:"kernel_arguments" required:"false"`
 	// Volumes with answers for the installer: see [Seed volumes](#seed-volumes).
 	Seeds []Seed `mapstructure:"seed" required:"false"`

@@ -141,7 +141,8 @@ func (b *build) addKernel(a *arguments, s stage) error {
 		HTTPPort int
 		Name     string
 		Console  string
-	}{b.httpIP, b.httpPort, b.config.QEMU.VMName, console}
+		ISOLabel string
+	}{b.httpIP, b.httpPort, b.config.QEMU.VMName, console, deviceName(b.label)}
 	line, err := interpolate.Render(b.config.KernelArguments, &ctx)
 	if err != nil {
 		return fmt.Errorf("kernel_arguments: %w", err)
@@ -155,4 +156,19 @@ func (b *build) addKernel(a *arguments, s stage) error {
 	}
 	a.add("-append", line)
 	return nil
+}
+
+// deviceName is a label as udev writes it in names of devices: what could be
+// mistaken for something else as \x and its bytes (libudev, ENC).
+func deviceName(label string) string {
+	const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#+-.:=@_"
+	var name strings.Builder
+	for _, b := range []byte(label) {
+		if b >= 0x80 || strings.IndexByte(letters, b) >= 0 {
+			name.WriteByte(b)
+		} else {
+			fmt.Fprintf(&name, `\x%02x`, b)
+		}
+	}
+	return name.String()
 }

@@ -298,10 +298,10 @@ func TestKernelInISO(t *testing.T) {
 		t.Fatal(err)
 	}
 	iso := filepath.Join(t.TempDir(), "a.iso")
-	if out, err := exec.Command("xorriso", "-as", "mkisofs", "-quiet", "-R", "-o", iso, tree).CombinedOutput(); err != nil {
+	if out, err := exec.Command("xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "RHEL-7.9 Server.x86_64", "-o", iso, tree).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	r := run(t, "say:{{.Name}}_{{.Console}}_{{.HTTPIP}} write off", map[string]any{
+	r := run(t, "say:{{.Name}}_{{.Console}}_{{.HTTPIP}}_{{.ISOLabel}} write off", map[string]any{
 		"iso_url": iso, "iso_checksum": "none", "kernel": "/VMLINUZ", "console": "all",
 		"seed": []any{
 			map[string]any{"label": "OEMDRV", "content": map[string]any{"ks.cfg": "x"}},
@@ -312,7 +312,7 @@ func TestKernelInISO(t *testing.T) {
 	if r.err != nil {
 		t.Fatal(r.err)
 	}
-	if !strings.Contains(r.said, "packer-test ttyS0 10.0.2.2") {
+	if !strings.Contains(r.said, `packer-test ttyS0 10.0.2.2 RHEL-7.9\x20Server.x86`) {
 		t.Errorf("it said:\n%s", r.said)
 	}
 }

@@ -135,7 +135,8 @@ func (s *stepSeeds) boot(name string) (string, error) {
 	if s.iso != "" && !s.config.QEMU.DiskImage && !s.config.QEMU.ISOSkipCache {
 		target := filepath.Join(s.work, filepath.Base(name))
 		if inISO = isofile.Extract(s.iso, name, target); inISO == nil {
-			return target, nil
+			s.label, inISO = isofile.Label(s.iso)
+			return target, inISO
 		}
 		if !errors.Is(inISO, fs.ErrNotExist) {
 			return "", inISO

@@ -79,7 +79,9 @@ system_info:
     sudo: [ "ALL=(ALL) NOPASSWD:ALL" ]
     shell: /bin/bash
 END
-systemctl enable cloud-init-local.service cloud-init.service cloud-config.service cloud-final.service
+for unit in cloud-init-main cloud-init-local cloud-init cloud-init-network cloud-config cloud-final; do
+  [ ! -e "/usr/lib/systemd/system/$unit.service" ] || systemctl enable "$unit.service"
+done
 
 # What belongs to the build: networks, names, the proxy, the packages' cache.
 rm -f /etc/sysconfig/network-scripts/ifcfg-[!l]* /etc/NetworkManager/system-connections/*

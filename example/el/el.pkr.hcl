@@ -83,10 +83,11 @@ source "maas-qemu" "el" {
   headless         = var.headless
   memory           = 4096
 
-  # The installer starts from the ISO's own kernel, and finds its answers by the label.
+  # The installer starts from the ISO's own kernel, and finds the rest of itself and its
+  # answers by the labels of the ISO and of the seed.
   kernel           = "/images/pxeboot/vmlinuz"
   initrd           = "/images/pxeboot/initrd.img"
-  kernel_arguments = "inst.ks=hd:LABEL=OEMDRV:/ks.cfg inst.text inst.cmdline ip=dhcp"
+  kernel_arguments = "inst.stage2=hd:LABEL={{ .ISOLabel }} inst.ks=hd:LABEL=OEMDRV:/ks.cfg inst.text inst.cmdline ip=dhcp"
   seed {
     label   = "OEMDRV"
     content = { "ks.cfg" = local.kickstart }

@@ -1,5 +1,5 @@
 // Package isofile takes single files, such as an installer's kernel, out of an
-// ISO.
+// ISO, and knows its label.
 package isofile
 
 import (
@@ -21,15 +21,11 @@ const block = 2048
 // ISO 9660 has capitals only. The error is fs.ErrNotExist if the ISO has no
 // such file.
 func Extract(iso, name, target string) (err error) {
-	source, err := os.Open(iso)
+	volume, source, err := open(iso)
 	if err != nil {
 		return err
 	}
 	defer source.Close()
-	volume, err := iso9660.Read(file.New(source, true), 0, 0, block)
-	if err != nil {
-		return fmt.Errorf("%s is not an ISO: %w", iso, err)
-	}
 	found, err := find(volume, name)
 	if err != nil {
 		return fmt.Errorf("%s: %w", iso, err)
@@ -49,6 +45,28 @@ func Extract(iso, name, target string) (err error) {
 		return fmt.Errorf("%s: %s: %w", iso, found, err)
 	}
 	return nil
+}
+
+// Label is an ISO's label, such as "RHEL-9-6-0-BaseOS-x86_64".
+func Label(iso string) (string, error) {
+	volume, source, err := open(iso)
+	if err != nil {
+		return "", err
+	}
+	defer source.Close()
+	return strings.Trim(volume.Label(), " \x00"), nil
+}
+
+func open(iso string) (*iso9660.FileSystem, io.Closer, error) {
+	source, err := os.Open(iso)
+	if err != nil {
+		return nil, nil, err
+	}
+	volume, err := iso9660.Read(file.New(source, true), 0, 0, block)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("%s is not an ISO: %w", iso, err), source.Close())
+	}
+	return volume, source, nil
 }
 
 // find is the path of a file, as the ISO spells it, without a leading slash.

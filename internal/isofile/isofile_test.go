@@ -72,6 +72,15 @@ func TestExtract(t *testing.T) {
 	}
 }
 
+func TestLabel(t *testing.T) {
+	for _, label := range []string{"RHEL-7.9 Server.x86_64", "openEuler-24.03-LTS-SP1-x86_64", "A"} {
+		iso, _ := image(t, "-R", "-J", "-V", label)
+		if got, err := Label(iso); got != label || err != nil {
+			t.Errorf("label %q, want %q, %v", got, label, err)
+		}
+	}
+}
+
 func TestMissing(t *testing.T) {
 	iso, _ := image(t, "-R")
 	target := filepath.Join(t.TempDir(), "out")
