@@ -106,6 +106,17 @@ func TestFAT(t *testing.T) {
 		t.Fatalf("mcopy: %v: %s", err, out)
 	}
 	compare(t, dir, content())
+
+	fstest.RequireTool(t, "fsck.fat")
+	volume, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := filepath.Join(t.TempDir(), "volume")
+	if err := os.WriteFile(alone, volume[1<<20:], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fstest.Run(t, "fsck.fat", "-n", alone)
 }
 
 func TestFiles(t *testing.T) {

@@ -2,8 +2,6 @@ package seed
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +13,8 @@ import (
 	"github.com/diskfs/go-diskfs/filesystem"
 	"github.com/diskfs/go-diskfs/filesystem/iso9660"
 	"github.com/diskfs/go-diskfs/partition/mbr"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/fat"
 )
 
 const (
@@ -49,30 +49,59 @@ func writeISO(target, tree, label string) error {
 	return volume.Finalize(iso9660.FinalizeOptions{RockRidge: true, Joliet: flat, VolumeIdentifier: label})
 }
 
-// writeFAT makes a disk with one FAT partition that has a tree in it.
-func writeFAT(target, tree, label string) (err error) {
+// writeFAT makes a disk with one FAT partition that has a tree in it. go-diskfs
+// makes the empty file system; the folders that 1.9.3 makes lead up to where
+// none is, for which fsck and chkdsk call the volume damaged.
+func writeFAT(target, tree, label string) error {
 	size, err := sizeOf(tree)
 	if err != nil {
 		return err
 	}
 	size = max(fatLeast, (size+size/8)&^(1<<20-1)+(16<<20))
+	if err := formatFAT(target, size, label); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(target, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	editor, err := fat.Edit(&partition{file, size - partitionStart*sector})
+	if err == nil {
+		err = errors.Join(fill(editor, tree), editor.Close())
+	}
+	return errors.Join(err, file.Close())
+}
+
+func formatFAT(target string, size int64, label string) error {
 	volume, err := diskfs.Create(target, size, sector)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, volume.Close()) }()
 	err = volume.Partition(&mbr.Table{
 		LogicalSectorSize: sector, PhysicalSectorSize: sector,
 		Partitions: []*mbr.Partition{{Index: 1, Type: mbr.Fat32LBA, Start: partitionStart, Size: uint32(size/sector - partitionStart)}},
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = volume.CreateFilesystem(disk.FilesystemSpec{Partition: 1, FSType: filesystem.TypeFat32, VolumeLabel: label})
 	}
-	root, err := volume.CreateFilesystem(disk.FilesystemSpec{Partition: 1, FSType: filesystem.TypeFat32, VolumeLabel: label})
-	if err != nil {
-		return err
-	}
-	return errors.Join(fill(root, tree), root.Close())
+	return errors.Join(err, volume.Close())
+}
+
+// partition is the disk's one, as the editor of its file system sees it.
+type partition struct {
+	disk *os.File
+	size int64
+}
+
+func (p *partition) Size() int64           { return p.size }
+func (p *partition) Prefetch(int64, int64) {}
+
+func (p *partition) ReadAt(b []byte, off int64) (int, error) {
+	return p.disk.ReadAt(b, partitionStart*sector+off)
+}
+
+func (p *partition) WriteAt(b []byte, off int64) (int, error) {
+	return p.disk.WriteAt(b, partitionStart*sector+off)
 }
 
 // sizeOf is what the files of a tree take, each in whole clusters.
@@ -92,9 +121,13 @@ func sizeOf(tree string) (int64, error) {
 }
 
 // fill copies a tree into a file system.
-func fill(root filesystem.FileSystem, tree string) error {
+func fill(root *fat.Editor, tree string) error {
 	return filepath.WalkDir(tree, func(at string, entry fs.DirEntry, err error) error {
 		if err != nil || at == tree {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
 			return err
 		}
 		below, err := filepath.Rel(tree, at)
@@ -103,25 +136,13 @@ func fill(root filesystem.FileSystem, tree string) error {
 		}
 		name := filepath.ToSlash(below)
 		if entry.IsDir() {
-			return root.Mkdir(name)
+			return root.Mkdir(name, info.ModTime())
 		}
-		if err := copyInto(root, name, at); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		source, err := os.Open(at) //nolint:gosec // the tree is this package's own
+		if err != nil {
+			return err
 		}
-		return nil
+		defer source.Close()
+		return root.WriteFile(name, source, info.Size(), info.ModTime())
 	})
-}
-
-func copyInto(root filesystem.FileSystem, name, from string) error {
-	source, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	target, err := root.OpenFile(name, os.O_CREATE|os.O_RDWR)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Close())
 }
