@@ -148,8 +148,7 @@ func (b *build) addKernel(a *arguments, s stage) error {
 		return fmt.Errorf("kernel_arguments: %w", err)
 	}
 	if !strings.Contains(" "+line, " console=") {
-		// In front: what is behind a "--" is for the first process.
-		line = strings.TrimSpace("console=" + console + " " + line)
+		line = strings.TrimSpace(line + " console=" + console)
 	}
 	a.add("-kernel", b.kernel)
 	if b.initrd != "" {

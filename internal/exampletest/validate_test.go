@@ -21,7 +21,8 @@ func TestValidate(t *testing.T) {
 			{"-var", "iso_path=" + iso, "-var", "architecture=amd64"},
 			{"-var", "iso_path=" + iso, "-var", "architecture=arm64", "-var", "provision=true"},
 		},
-		"esxi": {{"-var", "vmware_esxi_iso_path=" + iso}},
+		"esxi":    {{"-var", "vmware_esxi_iso_path=" + iso}},
+		"windows": {{"-var", "iso_path=" + iso}},
 	}
 	for family, choices := range families {
 		for system, file := range Variables(t, family) {
