@@ -25,6 +25,7 @@ require (
 	golang.org/x/sys v0.46.0
 	libguestfs.org/libnbd v1.11.5
 	www.velocidex.com/golang/go-ntfs v0.2.1
+	www.velocidex.com/golang/regparser v0.0.0-20250203141505-31e704a67ef7
 )
 
 require (

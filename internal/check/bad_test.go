@@ -209,15 +209,6 @@ var badImages = map[string][]bad{
 		{whole, func(i *img) { i.disk.Volumes[0].Offset = 2 << 30 }, "but partition 1 (vfat)", nil},
 	},
 	"disk-size": {{whole, func(i *img) { i.disk.Size = 200 << 30 }, "200 GiB", nil}},
-
-	"cloudbase-init":      {{windows, windowsFiles(map[string]file{"curtin/finalize": {text: "#!/bin/sh\n"}, "Windows": {mode: folder}}), "no Cloudbase-Init", nil}},
-	"windows-hooks":       {{windows, windowsFiles(map[string]file{"curtin": {mode: folder}, "Windows": {mode: folder}, "Program Files/Cloudbase Solutions/Cloudbase-Init": {mode: folder}}), `\curtin\finalize`, nil}},
-	"windows-generalized": {{windows, windowsFiles(windowsWith("Windows/Setup/State/State.ini", "[State]\r\nImageState=IMAGE_STATE_COMPLETE\r\n")), "IMAGE_STATE_COMPLETE", nil}},
-	"answer-files": {
-		{windows, windowsFiles(windowsWith("Windows/Panther/Unattend.xml", "<Password>\n <Value>Passw0rd</Value>")), `\Windows\Panther\unattend.xml has a password`, nil},
-		{windows, windowsFiles(windowsWith("unattend.xml", "<AutoLogon><Username>x</Username><Enabled>true</Enabled>")), "logs in by itself", nil},
-	},
-	"ntfs-state": {{windows, volume(1, func(v *facts.Volume) { v.State = "Windows is hibernated" }), "partition 4: Windows is hibernated", nil}},
 }
 
 var efiFiles = []bad{
@@ -235,14 +226,3 @@ var (
 )
 
 func volumeFiles(files map[string]file) *facts.Tree { return collect(&testing.B{}, files) }
-
-func windowsFiles(files map[string]file) func(*img) {
-	return volume(1, func(v *facts.Volume) { v.Files = volumeFiles(files) })
-}
-
-func windowsWith(name, text string) map[string]file {
-	return map[string]file{
-		"curtin/finalize": {text: "#!/bin/sh\n"}, "Windows": {mode: folder}, name: {text: text},
-		"Program Files/Cloudbase Solutions/Cloudbase-Init": {mode: folder},
-	}
-}

@@ -61,7 +61,7 @@ type Target struct {
 }
 
 // all are the checks, in the order in which a deployment would meet them.
-var all = slices.Concat(imageChecks, diskChecks, hookChecks, systemChecks, bootChecks, grubChecks, cloudChecks, networkChecks, identityChecks, secretChecks, windowsChecks)
+var all = slices.Concat(imageChecks, diskChecks, hookChecks, systemChecks, bootChecks, grubChecks, cloudChecks, networkChecks, identityChecks, secretChecks, windowsChecks, registryChecks)
 
 // Names are those of all checks.
 func Names() []string {

@@ -212,12 +212,22 @@ func windows(t testing.TB) img {
 		Size: 32 << 30, Scheme: partition.GPT, BootCode: true, Volumes: []facts.Volume{
 			{
 				Name: "partition 1", Kind: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", Type: "vfat", Partition: true,
-				Files: collect(t, map[string]file{"EFI/Boot/bootx64.efi": {text: "MZ"}}),
+				Files: collect(t, map[string]file{"EFI/Boot/bootx64.efi": {text: "MZ"}, "EFI/Microsoft/Boot/BCD": {text: "regf"}}),
 			},
 			{Name: "partition 4", Type: "ntfs", Offset: 1 << 30, Partition: true, Files: collect(t, map[string]file{
 				"curtin/finalize": {text: "#!/bin/bash\n"}, "Windows": {mode: folder},
-				"Program Files/Cloudbase Solutions/Cloudbase-Init": {mode: folder},
-			})},
+				"Program Files/Cloudbase Solutions/Cloudbase-Init/conf/cloudbase-init.conf": {text: "[DEFAULT]\nplugins=a,\n  b.UserDataPlugin\n"},
+				"Windows/Panther/unattend.xml":                                              {text: "<Value>*SENSITIVE*DATA*DELETED*</Value><ComputerName>*</ComputerName>"},
+			}), Registry: facts.Registry{
+				`software\microsoft\windows nt\currentversion\winlogon\autoadminlogon`:                    "0",
+				`software\microsoft\windows\currentversion\setup\state\imagestate`:                        "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE",
+				`system\currentcontrolset\control\terminal server\fdenytsconnections`:                     "1",
+				`system\currentcontrolset\control\terminal server\winstations\rdp-tcp\userauthentication`: "0",
+				`system\currentcontrolset\control\session manager\power\hiberbootenabled`:                 "1",
+				`system\currentcontrolset\control\power\hibernateenabled`:                                 "0",
+				`system\currentcontrolset\services\cloudbase-init\start`:                                  "2",
+				`sam\sam\domains\account\users\names\administrator\`:                                      "",
+			}},
 		},
 	}}
 }

@@ -40,6 +40,8 @@ type Volume struct {
 	Unread string
 	// Files are some of them: those at its top, its /curtin and its EFI.
 	Files *Tree
+	// Registry is that of the Windows on it.
+	Registry Registry
 }
 
 // ReadDisk looks at a disk and, if there is a Linux on it that can be read, at
@@ -65,6 +67,11 @@ func ReadDisk(ctx context.Context, d disk.Volume) (*Facts, error) {
 			return nil, err
 		}
 		f.Disk.Volumes = append(f.Disk.Volumes, one)
+		if one.Files != nil {
+			for _, note := range one.Files.Notes {
+				f.Disk.Notes = append(f.Disk.Notes, one.Name+": "+note)
+			}
+		}
 	}
 	return f, f.readSystem(ctx, d)
 }
@@ -124,10 +131,10 @@ func readVolume(ctx context.Context, v *system.Volume) (Volume, error) {
 
 // wanted are the folders of a volume that are looked into; names are those of
 // file systems that do not tell upper from lower case, too.
-var wanted = []string{"curtin", "efi", "efi/*", "snaps", "system-data", "system-data/var", "system-data/var/lib", "system-data/var/lib/snapd"}
+var wanted = []string{"curtin", "efi", "efi/*", "efi/microsoft/boot", "snaps", "system-data", "system-data/var", "system-data/var/lib", "system-data/var/lib/snapd"}
 
 // maxVolumeFiles bounds what is looked at in one of the wanted folders.
-const maxVolumeFiles = 4096
+const maxVolumeFiles = 1 << 14
 
 // top sees the names at the top of a volume and in the wanted folders.
 func (c *Collector) top(ctx context.Context, fs filesystem.FS) error {

@@ -12,9 +12,9 @@ import (
 
 // windowsFolders are those of Windows that are looked into, in lower case.
 var windowsFolders = []string{
-	"curtin", "program files", "program files/cloudbase solutions", "program files/cloudbase solutions/cloudbase-init",
+	"curtin", "curtin/maas", "program files", "program files/cloudbase solutions", "program files/cloudbase solutions/cloudbase-init",
 	"program files/cloudbase solutions/cloudbase-init/conf", "windows", "windows/panther", "windows/panther/unattend",
-	"windows/setup", "windows/setup/state",
+	"windows/setup", "windows/setup/scripts", "windows/setup/state", "windows/system32", "windows/system32/sysprep",
 }
 
 // readNTFS looks at the files of a volume that only Windows needs.
@@ -30,15 +30,16 @@ func (v *Volume) readNTFS(ctx context.Context, volume disk.Volume) error {
 	if !state.Clean() {
 		v.State = state.String()
 	}
-	files := newTree()
-	if err := files.windowsFolder(ctx, fs, ".", ntfs.Root); err != nil {
+	v.Files, v.Registry = newTree(), Registry{}
+	if err := v.windowsFolder(ctx, fs, ".", ntfs.Root); err != nil {
+		v.Files, v.Registry = nil, nil
 		return err
 	}
-	v.Files = files
 	return nil
 }
 
-func (t *Tree) windowsFolder(ctx context.Context, fs *ntfs.FS, dir string, number int64) error {
+func (v *Volume) windowsFolder(ctx context.Context, fs *ntfs.FS, dir string, number int64) error {
+	t := v.Files
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -50,10 +51,8 @@ func (t *Tree) windowsFolder(ctx context.Context, fs *ntfs.FS, dir string, numbe
 		at := path.Join(dir, one.Name)
 		if one.Folder {
 			t.put(at, File{Mode: filesystem.ModeDir | 0o755})
-			if matches(windowsFolders, strings.ToLower(at)) {
-				if err := t.windowsFolder(ctx, fs, at, one.Number); err != nil {
-					return err
-				}
+			if err := v.windowsSubfolder(ctx, fs, at, one.Number); err != nil {
+				return err
 			}
 			continue
 		}
@@ -66,6 +65,16 @@ func (t *Tree) windowsFolder(ctx context.Context, fs *ntfs.FS, dir string, numbe
 			}
 			t.text[at] = plainText(content)
 		}
+	}
+	return nil
+}
+
+func (v *Volume) windowsSubfolder(ctx context.Context, fs *ntfs.FS, at string, number int64) error {
+	switch lower := strings.ToLower(at); {
+	case lower == hives:
+		return v.readRegistry(ctx, fs, number)
+	case matches(windowsFolders, lower):
+		return v.windowsFolder(ctx, fs, at, number)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package ntfs
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -65,4 +66,15 @@ func (fs *FS) ReadFile(number, limit int64) (data []byte, err error) {
 		return nil, fmt.Errorf("file record %d: %w", number, err)
 	}
 	return data, fs.volume.failed()
+}
+
+// Open opens a file to be read in parts, one with holes or compressed excepted,
+// and returns its size.
+func (fs *FS) Open(number int64) (r io.ReaderAt, size int64, err error) {
+	defer guard(&err)
+	c, err := fs.content(number, typeData)
+	if err != nil {
+		return nil, 0, err
+	}
+	return c, c.size, fs.volume.failed()
 }
