@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From nothing to an image for MAAS: builds Packer, the QEMU plugin and this
-# one, makes a Debian disk, runs `packer build` on example/demo, and looks into
-# what came out. Needs no root; all it writes is below .cache.
+# From nothing to an image for MAAS: builds Packer and the plugin, makes a Debian
+# disk, runs `packer build` on example/demo, and looks into what came out. Needs no
+# root; all it writes is below .cache.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,20 +24,9 @@ lap() {
   took=$((SECONDS - mark)) mark=$SECONDS
 }
 
-# kvm_works boots the disk with KVM until Linux starts its first process. That
-# /dev/kvm is there does not say that a system runs on it: some sandboxes offer
-# one on which firmware works and Linux does not.
-kvm_works() {
-  [ -w /dev/kvm ] || return 1
-  timeout 30 qemu-system-x86_64 -accel kvm -cpu max -smp 2 -m 2048 -snapshot \
-    -drive "file=$disk,format=qcow2,if=virtio" -nographic -no-reboot </dev/null 2>/dev/null |
-    grep -q -a -m1 'as init process'
-}
-
 # tools builds and installs what the build runs.
 tools() {
-  make --no-print-directory release "$cache/bin/packer" "$cache/bin/packer-plugin-qemu"
-  "$packer" plugins install --path "$cache/bin/packer-plugin-qemu" github.com/hashicorp/qemu
+  make --no-print-directory release "$cache/bin/packer"
   "$packer" plugins install --path "$cache/bin/packer-plugin-maas" github.com/packer-maas/maas
 }
 
@@ -60,8 +49,7 @@ region() {
 build() {
   "$packer" init example/demo
   "$packer" build -color=false -force -timestamp-ui \
-    -var disk="$disk" -var output="$image" -var accelerator="$accelerator" \
-    -var build_folder="$demo/build" -var console_log="$demo/console.log" \
+    -var disk="$disk" -var output="$image" -var build_folder="$demo/build" \
     example/demo | tee "$demo/build.log"
 }
 
@@ -77,7 +65,7 @@ packed() {
 mark=$SECONDS
 mkdir -p "$demo" "$cache/disks"
 
-say "Packer, the QEMU plugin, and this plugin"
+say "Packer, and this plugin"
 tools
 lap
 tools_time=$took
@@ -93,9 +81,6 @@ disk_time=$took
 
 say "packer build example/demo"
 region
-accelerator=tcg
-if kvm_works; then accelerator=kvm; fi
-echo "QEMU runs the machine with $accelerator"
 build
 lap
 build_time=$took
@@ -110,9 +95,9 @@ lap
 cat <<EOF
 
 It took, in seconds:
-  $tools_time	Packer and the plugins
+  $tools_time	Packer and the plugin
   $disk_time	the Debian disk
-  $((build_time - pack_time))	boot, provision and shut down ($accelerator)
+  $((build_time - pack_time))	boot, provision and shut down
   $pack_time	maas-image
   $took	this look at the result
 EOF

@@ -11,11 +11,6 @@
 packer {
   required_version = ">= 1.12.0"
   required_plugins {
-    # Packer wants both the version and the source of each.
-    qemu = {
-      version = ">= 1.0.9"
-      source  = "github.com/hashicorp/qemu"
-    }
     maas = {
       version = ">= 0.1.0"
       source  = "github.com/packer-maas/maas"
@@ -40,18 +35,6 @@ variable "build_folder" {
   description = "Where the virtual machine's disk is while it is built."
 }
 
-variable "accelerator" {
-  type        = string
-  default     = "kvm"
-  description = "How QEMU runs the machine: kvm, or tcg where there is no KVM (slow)."
-}
-
-variable "console_log" {
-  type        = string
-  default     = "/dev/null"
-  description = "A file for what the machine says on its serial console."
-}
-
 # The account that Packer works with. It exists while the image is built only,
 # and each build makes a password of its own for it.
 local "password" {
@@ -63,56 +46,42 @@ locals {
   account = "packer"
 }
 
-source "qemu" "debian12" {
+source "maas-qemu" "debian12" {
   # The disk is the "ISO" of a build that starts from a disk.
   disk_image       = true
   iso_url          = var.disk
   iso_checksum     = "none"
-  skip_resize_disk = true
-  format           = "qcow2"
   output_directory = var.build_folder
   vm_name          = "debian12.qcow2"
 
-  accelerator = var.accelerator
-  cpu_model   = "max" # all that the accelerator has, KVM or not
-  cpus        = 2
-  memory      = 2048
-
-  disk_interface = "virtio"
-  net_device     = "virtio-net"
-  headless       = true
-  disable_vnc    = true
-  boot_wait      = "1s" # nothing is typed at boot
-  qemuargs       = [["-serial", "file:${var.console_log}"]]
-
-  # cloud-init takes its settings from a CD with this label.
-  cd_label = "cidata"
-  cd_content = {
-    "meta-data" = "instance-id: ${local.account}\n"
-    "user-data" = "#cloud-config\n${yamlencode({
-      ssh_pwauth = true
-      users = [{
-        name              = local.account
-        plain_text_passwd = local.password
-        lock_passwd       = false
-        shell             = "/bin/bash"
-        sudo              = "ALL=(ALL) NOPASSWD:ALL"
-      }]
-    })}"
+  # cloud-init takes its settings from a volume with this label.
+  seed {
+    label = "cidata"
+    content = {
+      "meta-data" = "instance-id: ${local.account}\n"
+      "user-data" = "#cloud-config\n${yamlencode({
+        ssh_pwauth = true
+        users = [{
+          name              = local.account
+          plain_text_passwd = local.password
+          lock_passwd       = false
+          shell             = "/bin/bash"
+          sudo              = "ALL=(ALL) NOPASSWD:ALL"
+        }]
+      })}"
+    }
   }
 
   ssh_username = local.account
   ssh_password = local.password
-  ssh_timeout  = "20m" # the first boot, without KVM too
 
   # Whatever belongs to the account goes at the very end: it is in use until
   # then.
   shutdown_command = "sudo sh /var/lib/packer-cleanup ${local.account}"
-  shutdown_timeout = "10m"
 }
 
 build {
-  sources = ["source.qemu.debian12"]
+  sources = ["source.maas-qemu.debian12"]
 
   provisioner "shell" {
     script          = "${path.root}/provision.sh"

@@ -1,5 +1,4 @@
-// Package packertest runs a real Packer with this plugin, and the QEMU plugin,
-// in tests.
+// Package packertest runs a real Packer with this plugin in tests.
 package packertest
 
 import (
@@ -19,18 +18,12 @@ type Packer struct {
 	env     []string
 }
 
-// New builds this plugin as a release and installs it. `make test` builds the
-// other programs; without them the test is skipped.
+// New builds this plugin as a release and installs it. `make tools` builds
+// Packer; without it the test is skipped.
 func New(t *testing.T) Packer {
 	t.Helper()
 	root := moduleRoot(t)
-	bin := filepath.Join(root, ".cache", "bin")
-	p := Packer{t: t, program: filepath.Join(bin, "packer")}
-	for _, name := range []string{"packer", "packer-plugin-qemu"} {
-		if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
-			fstest.Missing(t, "needs %s, which `make test` builds", name)
-		}
-	}
+	p := Packer{t: t, program: tool(t, "packer")}
 	dir := t.TempDir()
 	p.env = append(os.Environ(), "CHECKPOINT_DISABLE=1", "PACKER_PLUGIN_PATH="+dir+"/plugins",
 		"PACKER_CONFIG_DIR="+dir+"/config", "PACKER_CACHE_DIR="+dir+"/cache", "PACKER_NO_COLOR=1", "TMPDIR="+t.TempDir())
@@ -43,8 +36,23 @@ func New(t *testing.T) Packer {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	p.Must("plugins", "install", "--path", plugin, "github.com/packer-maas/maas")
-	p.Must("plugins", "install", "--path", filepath.Join(bin, "packer-plugin-qemu"), "github.com/hashicorp/qemu")
 	return p
+}
+
+// InstallQEMU installs the QEMU plugin too.
+func (p Packer) InstallQEMU() {
+	p.t.Helper()
+	p.Must("plugins", "install", "--path", tool(p.t, "packer-plugin-qemu"), "github.com/hashicorp/qemu")
+}
+
+// tool is a program that `make tools` builds.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(moduleRoot(t), ".cache", "bin", name)
+	if _, err := os.Stat(path); err != nil {
+		fstest.Missing(t, "needs %s, which `make tools` builds", name)
+	}
+	return path
 }
 
 // moduleRoot is the folder of go.mod.

@@ -28,7 +28,6 @@ func template(t *testing.T, source, options string) string {
 packer {
   required_plugins {
     maas = { version = ">= 0.1.0", source = "github.com/packer-maas/maas" }
-    qemu = { version = ">= 1.0.9", source = "github.com/hashicorp/qemu" }
   }
 }
 %s
@@ -52,6 +51,11 @@ source "null" "one" {
   communicator = "none"
 }`,
 	"qemu.tiny": `
+packer {
+  required_plugins {
+    qemu = { version = ">= 1.0.9", source = "github.com/hashicorp/qemu" }
+  }
+}
 variable "disk" { type = string }
 variable "folder" { type = string }
 source "qemu" "tiny" {
@@ -152,6 +156,7 @@ func TestPackerValidate(t *testing.T) {
 // The QEMU builder's disk becomes an image, and goes or stays as the user says.
 func TestPackerBuildQEMU(t *testing.T) {
 	p := packertest.New(t)
+	p.InstallQEMU()
 	disk := bootable(t)
 	for _, keep := range []bool{false, true} {
 		t.Run(fmt.Sprintf("keep_input_artifact=%v", keep), func(t *testing.T) {
@@ -178,6 +183,7 @@ func TestPackerBuildQEMU(t *testing.T) {
 // an error would delete the build, too.
 func TestPackerBuildRescuesOutput(t *testing.T) {
 	p := packertest.New(t)
+	p.InstallQEMU()
 	dir := t.TempDir()
 	out := p.Must("build", "-var", "disk="+bootable(t), "-var", "folder="+dir+"/vm",
 		template(t, "qemu.tiny", fmt.Sprintf("output = %q", dir+"/vm/tiny.tar.gz")))
