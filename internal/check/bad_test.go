@@ -20,6 +20,11 @@ func put(files map[string]file) func(*img) {
 // text replaces one file's content.
 func text(at, content string) func(*img) { return put(map[string]file{at: {text: content}}) }
 
+// python is a Python program in the place of a file.
+func python(at, program string) func(*img) {
+	return put(map[string]file{at: {mode: 0o755, text: "#!/usr/bin/env python3\n" + program}})
+}
+
 // without removes files.
 func without(names ...string) func(*img) {
 	return func(i *img) {
@@ -83,6 +88,12 @@ var badImages = map[string][]bad{
 		{onDebian, put(map[string]file{"curtin/finalize": {mode: 0o755, text: "#!/bin/sh\nls\r\n"}}), "Windows line endings", nil},
 		{onDebian, put(map[string]file{"curtin/finalize": {mode: 0o755}}), "is empty", nil},
 	},
+	"hook-syntax": {
+		{onDebian, python("curtin/curtin-hooks", "kernel = builtin_curthooks\nif True\n"), "/curtin/curtin-hooks does not compile as Python 3", nil},
+		{onDebian, put(map[string]file{"curtin/maas/net.py": {text: "return 1\n"}}), "line 1: 'return' outside function", nil},
+		{whole, volume(1, func(v *facts.Volume) { v.Files = pythonVolume }), "/curtin/curtin-hooks does not compile", nil},
+	},
+	"hook-python":  {{onDebian, python("curtin/curtin-hooks", "kernel = builtin_curthooks\nmatch kernel:\n  case 1: pass\n"), "Python 3.8: line 4: Pattern matching", nil}},
 	"disk-hooks":   {{whole, volume(1, func(v *facts.Volume) { v.Files = emptyCurtin }), "no /curtin/curtin-hooks", nil}},
 	"os-release":   {{onDebian, text("etc/os-release", "NAME=x\n"), "/etc/os-release", nil}},
 	"known-system": {{onDebian, text("etc/os-release", "ID=void\n"), `ID="void"`, nil}},
@@ -221,8 +232,11 @@ var efiFiles = []bad{
 
 // Volumes that are not as they should be; made without a test to fail.
 var (
-	emptyCurtin = volumeFiles(map[string]file{"curtin": {mode: folder}, "etc": {mode: folder}})
-	noCurtin    = volumeFiles(map[string]file{"etc": {mode: folder}})
+	emptyCurtin  = volumeFiles(map[string]file{"curtin": {mode: folder}, "etc": {mode: folder}})
+	pythonVolume = volumeFiles(map[string]file{
+		"curtin/curtin-hooks": {mode: 0o755, text: "#!/usr/bin/python3\ndef f(:\n"}, "etc": {mode: folder}, "usr": {mode: folder},
+	})
+	noCurtin = volumeFiles(map[string]file{"etc": {mode: folder}})
 )
 
 func volumeFiles(files map[string]file) *facts.Tree { return collect(&testing.B{}, files) }

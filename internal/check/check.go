@@ -92,6 +92,7 @@ type Result struct {
 	Problems []string `json:"problems,omitempty"`
 	Remedy   string   `json:"remedy,omitempty"`
 	Reason   string   `json:"reason,omitempty"`
+	Source   string   `json:"source,omitempty"`
 }
 
 // Run answers all checks for an image. Those that are ignored by name still
@@ -105,7 +106,7 @@ func Run(f *facts.Facts, t Target, ignore []string) []Result {
 			r.Outcome, r.Problems = Passed, c.Find(s)
 		}
 		if len(r.Problems) > 0 {
-			r.Outcome, r.Remedy, r.Reason = Failed, c.Remedy, c.Reason
+			r.Outcome, r.Remedy, r.Reason, r.Source = Failed, c.Remedy, c.Reason, c.Source
 			if slices.Contains(ignore, c.Name) {
 				r.Outcome = Ignored
 			}

@@ -2,11 +2,13 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/curtin"
+	"github.com/packer-maas/packer-plugin-maas/internal/facts"
 )
 
 // interpreters are what the Ubuntu that deploys is known to have.
@@ -24,6 +26,24 @@ var hookChecks = []Check{
 		"curtin executes it in the Ubuntu that deploys, by its first line, and the deployment fails if there is no such interpreter",
 		"execve(2); the interpreters are those of Ubuntu's server images",
 	}, {
+		"hook-syntax", Error, tarball | disk, func(s *subject) []string {
+			return s.everyPython(func(p curtin.Python) string {
+				return unless(p.Error == "", fmt.Sprintf("does not compile as Python %s: %s", p.Version, p.Error))
+			})
+		},
+		"correct that line: python3 -m py_compile says the same without running the program",
+		"Python ends at once where curtin starts it, and the deployment fails",
+		"compile() of the python3 of the machine that checks",
+	}, {
+		"hook-python", Warning, tarball | disk, func(s *subject) []string {
+			return s.everyPython(func(p curtin.Python) string {
+				return unless(p.TooNew == "", "is not for Python 3.8: "+p.TooNew)
+			})
+		},
+		"write it for Python 3.8, if regions deploy with Ubuntu 20.04",
+		"curtin starts it with the Python of the Ubuntu that deploys: 20.04 has 3.8, 22.04 has 3.10, 24.04 has 3.12",
+		"ast.parse() of the python3 of the machine that checks, with its feature_version",
+	}, {
 		"disk-hooks", Error, disk, func(s *subject) []string {
 			return one(s.Tree != nil && s.isSystem() && s.hook.Path == "", "the disk has a Linux system and no /curtin/curtin-hooks")
 		},
@@ -40,6 +60,37 @@ func (s *subject) everyHook(find func(*subject, hook) string) []string {
 		for _, h := range s.hooks(name) {
 			if problem := find(s, h); problem != "" {
 				found = append(found, "/"+h.Path+" "+problem)
+			}
+		}
+	}
+	return found
+}
+
+// unless is a problem, or none.
+func unless(is bool, problem string) string {
+	if is {
+		return ""
+	}
+	return problem
+}
+
+// everyPython asks a question about each Python program beside the hooks.
+func (s *subject) everyPython(find func(curtin.Python) string) []string {
+	trees := []*facts.Tree{s.Tree}
+	if s.Disk != nil {
+		trees = nil
+		for _, v := range s.Disk.Volumes {
+			trees = append(trees, v.Files)
+		}
+	}
+	var found []string
+	for _, t := range trees {
+		if t == nil {
+			continue
+		}
+		for _, at := range slices.Sorted(maps.Keys(t.Python)) {
+			if problem := find(t.Python[at]); problem != "" {
+				found = append(found, "/"+at+" "+problem)
 			}
 		}
 	}

@@ -143,7 +143,7 @@ func debian() img {
 		"etc/os-release":   {text: "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=Debian\n"},
 		"usr/sbin/netplan": {target: "../share/netplan/netplan.script"}, "usr/share/netplan/netplan.script": {mode: 0o755}, "usr/bin/lsb_release": {mode: 0o755}, "usr/bin/dpkg-query": {text: program, mode: 0o755},
 		"boot/initrd.img-6.1.0-1-amd64": {text: ramdisk(drivers...)},
-		"curtin/curtin-hooks":           {mode: 0o755, text: "#!/usr/bin/env python3\nkernel = builtin_curthooks\n"},
+		"curtin/curtin-hooks":           {mode: 0o755, text: "#!/bin/sh\n: kernel builtin_curthooks\n"},
 		"etc/default/grub":              {text: "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n"},
 		"var/lib/dpkg/status":           {text: dpkg("grub-pc", "grub-efi-amd64", "efibootmgr", "shim-signed")},
 	})

@@ -50,6 +50,7 @@ func CheckHooks(dir string) error {
 			errs = append(errs, fmt.Errorf("%s: %w", hook, err))
 		}
 	}
+	errs = append(errs, checkPython(dir))
 	if found == 0 {
 		return fmt.Errorf("%s has neither of the hooks that curtin starts, %s", dir, strings.Join(Hooks, " and "))
 	}

@@ -28,6 +28,8 @@ func TestCheckHooks(t *testing.T) {
 		{"line ends of old Macs", map[string]string{"finalize": "#!/bin/sh\recho\r"}, "carriage return"},
 		{"byte order mark", map[string]string{"finalize": "\xef\xbb\xbf#!/bin/sh\n"}, "byte order mark"},
 		{"relative", map[string]string{"finalize": "#!python3\n"}, "full path"},
+		{"python that does not compile", map[string]string{"curtin-hooks": "#!/usr/bin/env python3\nif x\n"}, "curtin-hooks does not compile as Python 3."},
+		{"its module", map[string]string{"finalize": "#!/bin/sh\npython3 \"${0%/*}/maas/main.py\"\n", "maas/main.py": "\tx\n"}, "main.py does not compile"},
 		{"both wrong", map[string]string{"curtin-hooks": "x", "finalize": "#!/bin/sh\r\n"}, "Windows line endings"},
 		{"folder", map[string]string{"curtin-hooks/x": "x"}, "only regular files"},
 	}

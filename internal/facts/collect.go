@@ -60,6 +60,7 @@ func (c *Collector) Tree(ctx context.Context) *Tree {
 	if t.Packages, err = readPackages(ctx, c.databases); err != nil {
 		t.Notes = append(t.Notes, "the list of packages is not known: "+err.Error())
 	}
+	t.parsePython(ctx)
 	return t
 }
 

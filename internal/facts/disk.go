@@ -66,6 +66,9 @@ func ReadDisk(ctx context.Context, d disk.Volume) (*Facts, error) {
 		if err != nil {
 			return nil, err
 		}
+		if one.Files != nil {
+			one.Files.parsePython(ctx)
+		}
 		f.Disk.Volumes = append(f.Disk.Volumes, one)
 		if one.Files != nil {
 			for _, note := range one.Files.Notes {

@@ -87,9 +87,16 @@ func (f *Facts) Notes() []string {
 	var notes []string
 	if f.Disk != nil {
 		notes = append(notes, f.Disk.Notes...)
+		for _, v := range f.Disk.Volumes {
+			if v.Files != nil {
+				notes = append(notes, v.Files.Notes...)
+			}
+		}
 	}
 	if f.Tree != nil {
 		notes = append(notes, f.Tree.Notes...)
 	}
-	return notes
+	// The system's own volume is looked at twice.
+	slices.Sort(notes)
+	return slices.Compact(notes)
 }

@@ -31,7 +31,7 @@ var interesting = map[interest][]string{
 		"etc/systemd/system.conf.d/*", "etc/netplan/*", "etc/network/interfaces", "etc/network/interfaces.d/*",
 		"etc/sysconfig/network-scripts/ifcfg-*", "etc/sysconfig/network/ifcfg-*", "etc/NetworkManager/system-connections/*",
 		"etc/systemd/network/*", "etc/udev/rules.d/*", "etc/selinux/config", "etc/ssh/sshd_config", "etc/ssh/sshd_config.d/*",
-		"root/.ssh/authorized_keys", "home/*/.ssh/authorized_keys", "curtin/*",
+		"root/.ssh/authorized_keys", "home/*/.ssh/authorized_keys", "curtin/*", "curtin/*/*.py",
 		// Windows's, in lower case, whatever they are called.
 		"unattend.xml", "autounattend.xml", "windows/panther/*.xml", "windows/panther/unattend/*.xml", "windows/system32/sysprep/*.xml",
 		"windows/setup/state/state.ini", "program files/cloudbase solutions/cloudbase-init/conf/*.conf",

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/packer-maas/packer-plugin-maas/internal/curtin"
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem"
 )
 
@@ -32,6 +33,8 @@ type Tree struct {
 	Capable map[string]bool
 	// Outside are names that leave the root: with ".." in them.
 	Outside []string
+	// Python are the programs in curtin's folder, as a parser finds them.
+	Python map[string]curtin.Python
 	// Notes are what could not be looked at, and why.
 	Notes []string
 
