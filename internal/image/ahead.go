@@ -20,6 +20,18 @@ const (
 // to load it ahead would cost more than waiting for it.
 const longRegion = 2 << 20
 
+// shortRead is the length of reads of what was announced, in bytes: longer ones
+// would not look whether it is there already.
+const shortRead = 256 << 10
+
+// readLength is how many bytes to read at a time of a run of data.
+func readLength(run int64) int64 {
+	if run < longRegion {
+		return shortRead
+	}
+	return bufferSize
+}
+
 // batch is a run of planned entries, ended by err if that is not nil.
 type batch struct {
 	items []*planned

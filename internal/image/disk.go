@@ -12,10 +12,6 @@ import (
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
 )
 
-// shortRead is the length of reads of what was announced, in bytes: longer ones
-// would not look whether it is there already.
-const shortRead = 256 << 10
-
 // diskMember is the name of a disk in a tar; nobody extracts it by name.
 const diskMember = "disk.raw"
 
@@ -137,10 +133,7 @@ func (w *diskWriter) data(run disk.Extent, ahead *prefetcher, buf []byte) error 
 		if err := w.ctx.Err(); err != nil {
 			return err
 		}
-		p := buf[:min(int64(len(buf)), end-off)]
-		if run.Length < longRegion {
-			p = p[:min(shortRead, len(p))]
-		}
+		p := buf[:min(readLength(run.Length), end-off)]
 		ahead.advance(w.read)
 		n, err := w.disk.ReadAt(p, off)
 		if n < len(p) {

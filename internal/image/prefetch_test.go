@@ -1,6 +1,7 @@
 package image
 
 import (
+	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
@@ -24,6 +25,35 @@ func (w wholeRun) Prefetch(_, n int64) { *w.announced += n }
 func (w wholeRun) ReadAt(p []byte, off int64) (int, error) {
 	*w.longest = max(*w.longest, int64(len(p)))
 	return w.Disk.ReadAt(p, off)
+}
+
+// TestTarReadsOnce expects of a file what TestDiskReadsOnce does of a disk.
+func TestTarReadsOnce(t *testing.T) {
+	for size, want := range map[int64]int64{
+		longRegion - 512: shortRead,
+		longRegion:       bufferSize,
+	} {
+		var log []string
+		f := solid(size)
+		f.log = &log
+		b := newBuilder()
+		b.file("file", f)
+		tarBytes(t, b.seq())
+		announced, longest := int64(0), int64(0)
+		for _, line := range log {
+			var off, n int64
+			if _, err := fmt.Sscanf(line, "prefetch  %d+%d", &off, &n); err == nil {
+				announced += n
+			} else if _, err := fmt.Sscanf(line, "read  %d+%d", &off, &n); err == nil {
+				longest = max(longest, n)
+			} else {
+				t.Fatal(line)
+			}
+		}
+		if longest > want || (announced > 0) != (want == shortRead) {
+			t.Errorf("%d bytes: %d announced, read by up to %d", size, announced, longest)
+		}
+	}
 }
 
 // TestDiskReadsOnce expects either short reads of what was announced, or long

@@ -122,7 +122,7 @@ func (t *tarWriter) write(b []byte) error {
 
 // data copies one region of a file.
 func (t *tarWriter) data(p *planned, r filesystem.Segment) error {
-	d := dataReader{t: t, file: p, off: r.Offset, end: r.Offset + r.Length}
+	d := dataReader{t: t, file: p, off: r.Offset, end: r.Offset + r.Length, most: readLength(r.Length)}
 	n, err := t.out.ReadFrom(&d)
 	t.sum.TarSize += n
 	switch {
@@ -148,6 +148,7 @@ type dataReader struct {
 	t        *tarWriter
 	file     *planned
 	off, end int64
+	most     int64 // bytes of one read
 	err      error // a failure of the file, not of the writer
 }
 
@@ -161,7 +162,7 @@ func (d *dataReader) Read(p []byte) (int, error) {
 	}
 	q := &d.t.queue
 	q.advance()
-	p = p[:min(int64(len(p)), d.end-d.off)]
+	p = p[:min(int64(len(p)), d.most, d.end-d.off)]
 	n, err := d.file.Data.ReadAt(p, d.off)
 	if n < len(p) {
 		if err == nil || errors.Is(err, io.EOF) {
