@@ -148,7 +148,8 @@ func (b *build) addKernel(a *arguments, s stage) error {
 		return fmt.Errorf("kernel_arguments: %w", err)
 	}
 	if !strings.Contains(" "+line, " console=") {
-		line = strings.TrimSpace(line + " console=" + console)
+		// In front: what is behind a "--" is for the first process.
+		line = strings.TrimSpace("console=" + console + " " + line)
 	}
 	a.add("-kernel", b.kernel)
 	if b.initrd != "" {

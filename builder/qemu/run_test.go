@@ -174,7 +174,7 @@ func TestDeadInstallers(t *testing.T) {
 		within time.Duration
 	}{
 		"panic": {
-			"say:Installing say:Kernel_panic_-_not_syncing:_no_init say:trace", nil,
+			"say:Installing say:Kernel_panic_-_not_syncing:_no_init say:trace" + strings.Repeat(" say:Call_Trace", 20), nil,
 			[]string{"the kernel panicked: Kernel panic - not syncing: no init", "  Installing\n", "  trace\n"},
 			10 * time.Second,
 		},

@@ -92,10 +92,11 @@ if [ "$account" = root ]; then
 else
   userdel -f -r "$account" >/dev/null 2>&1 || deluser --remove-home "$account" >/dev/null 2>&1
   ! grep -q "^$account:" /etc/passwd || exit 1
-  for file in /etc/sudoers.d/*; do
-    [ ! -f "$file" ] || ! grep -q "^[[:space:]]*$account[[:space:]]" "$file" || rm -f "$file"
+  for file in /etc/sudoers /etc/sudoers.d/*; do
+    grep -q "^[[:space:]]*$account[[:space:]]" "$file" 2>/dev/null || continue
+    sed -i "/^[[:space:]]*$account[[:space:]]/d" "$file"
+    grep -q "^[[:space:]]*[^#[:space:]]" "$file" || rm -f "$file"
   done
-  sed -i "/^[[:space:]]*$account[[:space:]]/d" /etc/sudoers
   rm -f /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid-
 fi
 rm -f /etc/ssh/sshd_config.d/50-cloud-init.conf

@@ -19,8 +19,10 @@ import (
 const (
 	// A line without an end, such as a prompt, is looked at after this long.
 	promptDelay = time.Second
-	// How many of the last lines an error tells.
-	lastLines = 15
+	// How many of the last lines an error tells, and how many more that come
+	// after the one that decided, such as a panic's trace.
+	lastLines  = 15
+	afterLines = 5
 )
 
 // watch reads a machine's serial console: into the log, into Packer's output,
@@ -100,15 +102,26 @@ func (w *watch) add(line string) {
 		w.told["log"] = true
 		w.ui.Error(fmt.Sprintf("write the console's log: %v", err))
 	}
-	w.mu.Lock()
-	if w.last = append(w.last, line); len(w.last) > lastLines {
-		w.last = w.last[1:]
-	}
-	w.mu.Unlock()
+	w.remember(line)
 	if w.level == consoleAll || w.level == consoleNormal && w.filter.Keep(line) {
 		w.ui.Say(line)
 	}
 	w.judge(line)
+}
+
+// remember keeps the last lines. Those before a failure tell why, so that what
+// comes after it does not push them out.
+func (w *watch) remember(line string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.verdict.Kind != console.Failure:
+		if w.last = append(w.last, line); len(w.last) > lastLines {
+			w.last = w.last[1:]
+		}
+	case len(w.last) < lastLines+afterLines:
+		w.last = append(w.last, line)
+	}
 }
 
 // judge looks for signs in a line. The first that decides, decides.
