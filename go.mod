@@ -14,7 +14,6 @@ require (
 	github.com/hashicorp/packer-plugin-sdk v0.6.10
 	github.com/juju/gomaasapi/v2 v2.3.0
 	github.com/klauspost/compress v1.18.5
-	github.com/klauspost/pgzip v1.2.6
 	github.com/lima-vm/go-qcow2reader v0.7.0
 	github.com/mitchellh/go-vnc v0.0.0-20150629162542-723ed9867aed
 	github.com/package-url/packageurl-go v0.1.3

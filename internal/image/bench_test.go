@@ -123,7 +123,7 @@ func TestMemory(t *testing.T) {
 	}
 	grown := int64(peak.Load()) - int64(before.HeapInuse)
 	t.Logf("the heap grew by %s", megabytes(grown))
-	if limit := int64(30+5*min(runtime.GOMAXPROCS(0), maxBlocks)) * 1e6; grown > limit {
+	if limit := int64(50+8*min(runtime.GOMAXPROCS(0), maxWorkers)) * 1e6; grown > limit {
 		t.Errorf("the heap grew by %s, more than %s", megabytes(grown), megabytes(limit))
 	}
 }

@@ -24,6 +24,10 @@ type blocks struct {
 	running sync.WaitGroup
 }
 
+// waiting is how many blocks are filled or written while all workers work. With
+// fewer a worker would stand still whenever one block took longer than others.
+const waiting = 6
+
 // compressedSink takes streams as they go into the file.
 type compressedSink interface {
 	stream(p []byte) error
@@ -50,7 +54,7 @@ func newBlocks(to compressedSink, codec *codec, level, workers int) (*blocks, er
 	if workers == 0 {
 		workers = min(runtime.GOMAXPROCS(0), codec.workers)
 	}
-	n := workers + 2 // one being filled, one being written
+	n := workers + waiting
 	b := &blocks{
 		to: to, unit: codec.unit(level), level: level, zero: zeroMaker{codec: codec},
 		free: make(chan *block, n), work: make(chan *block, n), order: make(chan *block, n),

@@ -5,6 +5,7 @@ import (
 	stdbzip2 "compress/bzip2"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/dsnet/compress/bzip2"
 	"github.com/klauspost/compress/gzip"
@@ -53,33 +54,22 @@ func encodeBy(w streamWriter) encoder {
 
 type gzipWriter struct{ *gzip.Writer }
 
-func (w gzipWriter) reset(to io.Writer) error { w.Reset(to); return nil }
+func (w gzipWriter) reset(to io.Writer) error {
+	w.Reset(to)
+	w.ModTime = time.Unix(0, 0) // which the header has for "none"
+	return nil
+}
 
 type bzip2Writer struct{ *bzip2.Writer }
 
 func (w bzip2Writer) reset(to io.Writer) error { return w.Reset(to) }
-
-var gzipCodec = codec{
-	name:    "gzip",
-	unit:    func(int) int { return gzipBlock },
-	workers: maxBlocks,
-	encoder: func(level int) (encoder, error) {
-		w, err := gzip.NewWriterLevel(nil, level)
-		if err != nil {
-			return nil, err
-		}
-		return encodeBy(gzipWriter{w}), nil
-	},
-	zeroLevel: gzip.BestCompression,
-	reader:    func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
-}
 
 var bzip2Codec = codec{
 	name: "bzip2",
 	// A stream is one block: the level times 100 000 bytes without 19 that
 	// the format's reference implementation keeps.
 	unit:    func(level int) int { return level*100_000 - 19 },
-	workers: maxBlocks,
+	workers: maxWorkers,
 	encoder: func(level int) (encoder, error) {
 		w, err := bzip2.NewWriter(nil, &bzip2.WriterConfig{Level: level})
 		if err != nil {
@@ -113,6 +103,9 @@ var xzCodec = codec{
 	},
 	reader: func(r io.Reader) (io.Reader, error) { return xz.NewReader(r) },
 }
+
+// maxWorkers bounds the cores that compress, and so the memory: some 7 MB each.
+const maxWorkers = 16
 
 // checkLevel says whether a level is one of those of all codecs.
 func checkLevel(level int) error {

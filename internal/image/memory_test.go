@@ -180,7 +180,7 @@ func writeTarGzip(ctx context.Context, w io.Writer, entries tree.Entries) error 
 	if err != nil {
 		return err
 	}
-	c := newContent(gzipSink{gz})
+	c := newContent(gz)
 	_, err = WriteTar(ctx, c, entries, TarOptions{})
 	return errors.Join(err, c.finish(), gz.Close())
 }

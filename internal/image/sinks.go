@@ -4,15 +4,8 @@ import "io"
 
 // newSink returns what writes content to the file in the way of its type.
 func newSink(out *checked, ft filetype, level int) (sink, error) {
-	switch {
-	case ft.codec == nil:
+	if ft.codec == nil {
 		return plain{out}, nil
-	case ft.codec == &gzipCodec && !ft.disk:
-		gz, err := NewGzip(out, level)
-		if err != nil {
-			return nil, err
-		}
-		return gzipSink{gz}, nil
 	}
 	return newBlocks(out, ft.codec, level, 0)
 }
@@ -23,13 +16,6 @@ type plain struct{ out *checked }
 func (p plain) data(b []byte) error { _, err := p.out.Write(b); return err }
 func (p plain) zeros(n int64) error { return p.out.hole(n) }
 func (plain) Close() error          { return nil }
-
-// gzipSink compresses into one member: better than blocks by the bytes that
-// one block of a tar has in common with the one before.
-type gzipSink struct{ *Gzip }
-
-func (g gzipSink) data(p []byte) error { _, err := g.Write(p); return err }
-func (g gzipSink) zeros(n int64) error { return writeZeros(g, n) }
 
 // checked is the file, and who reads it again behind the writer.
 type checked struct {
