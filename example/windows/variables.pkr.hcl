@@ -103,7 +103,7 @@ variable "virtio" {
 
 variable "virtio_sha256" {
   type        = string
-  default     = "57b0f6dc8dc92dc2ae8621f8b1bfbd8a873de9b6dc788c4c4b305ea28acc77cd"
+  default     = "57b0f6dc8dc92dc2ae8621f8b1bfbd8a873de9bedc788c4c4b305ea28acc77cd"
   description = "The checksum of what is at a URL."
   validation {
     condition     = var.virtio_sha256 == "" || can(regex("^[0-9a-fA-F]{64}$", var.virtio_sha256))
