@@ -78,7 +78,7 @@ var bootChecks = []Check{
 	}, {
 		"selinux", Error, tarball, func(s *subject) []string {
 			enforcing := slices.Contains(lines(s.Tree.Text("etc/selinux/config")), "SELINUX=enforcing")
-			relabels := s.builtin() && s.family() == "redhat" || s.hookDoes("autorelabel") || s.Tree.Exists(".autorelabel")
+			relabels := s.disguised() || s.builtin() && s.family() == "redhat" || s.hookDoes("autorelabel") || s.Tree.Exists(".autorelabel")
 			return one(enforcing && s.Tree.Labels == 0 && !relabels, "SELinux is enforcing, and no file has a label")
 		},
 		"make the tar with --xattrs --xattrs-include='*', or leave a file /.autorelabel",
@@ -97,7 +97,7 @@ func (s *subject) fetchesKernel() bool { return s.Disk == nil && s.onDebian() }
 
 // makesInitramfs says whether the initial RAM disk is made again at deployment.
 func (s *subject) makesInitramfs() bool {
-	byCurtin := s.Disk == nil && s.builtin() && (s.family() == "debian" || s.family() == "redhat")
+	byCurtin := s.Disk == nil && (s.disguised() || s.builtin() && (s.family() == "debian" || s.family() == "redhat"))
 	return byCurtin || s.hookDoes("dracut", "update-initramfs", "mkinitrd", "mkinitcpio")
 }
 

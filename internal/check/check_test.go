@@ -13,7 +13,7 @@ import (
 func TestGoodImagesPass(t *testing.T) {
 	withPython := debian()
 	python("curtin/curtin-hooks", "if (kernel := print):\n    kernel(f'{builtin_curthooks!r}')\n")(&withPython)
-	for name, i := range map[string]img{"debian": debian(), "python": withPython, "rocky": rocky(), "whole": whole(t), "windows": windows(t)} {
+	for name, i := range map[string]img{"debian": debian(), "python": withPython, "rocky": rocky(), "disguised": disguised(), "whole": whole(t), "windows": windows(t)} {
 		fits := 0
 		for _, r := range i.run(t) {
 			if r.Outcome == check.Failed {

@@ -179,6 +179,15 @@ func rocky() img {
 	}
 }
 
+// disguised is a system that curtin does not know, with a hook that shows it
+// another one for the time.
+func disguised() img {
+	i := rocky()
+	i.files["etc/os-release"] = file{text: "ID=\"openEuler\"\nVERSION_ID=\"24.03\"\n"}
+	i.files["curtin/curtin-hooks"] = file{mode: 0o755, text: "#!/usr/bin/env python3\nreplace('etc/os-release')\nbuiltin_curthooks()\n"}
+	return i
+}
+
 func rpms(names ...string) facts.Packages {
 	p := facts.Packages{Format: "rpm"}
 	for i, name := range names {

@@ -80,6 +80,10 @@ func (s *subject) builtin() bool {
 	return s.hook.Path == "" || strings.Contains(s.hook.Text, "builtin_curthooks")
 }
 
+// disguised says whether the hook shows curtin another system than there is, so
+// that what curtin makes of it is not known.
+func (s *subject) disguised() bool { return s.builtin() && s.hookDoes("os-release") }
+
 // hookDoes says whether the image's hook speaks of one of the words: then a
 // check cannot know better.
 func (s *subject) hookDoes(words ...string) bool {

@@ -19,7 +19,7 @@ var systemChecks = []Check{
 	}, {
 		"known-system", Error, tarball, func(s *subject) []string {
 			id := s.Tree.Release["ID"]
-			return one(s.isSystem() && s.builtin() && id != "" && s.family() == "", fmt.Sprintf("curtin knows neither ID=%q nor ID_LIKE=%q in /etc/os-release", id, s.Tree.Release["ID_LIKE"]))
+			return one(s.isSystem() && s.builtin() && !s.disguised() && id != "" && s.family() == "", fmt.Sprintf("curtin knows neither ID=%q nor ID_LIKE=%q in /etc/os-release", id, s.Tree.Release["ID_LIKE"]))
 		},
 		"bring curtin-hooks that show curtin a system it knows, or add an ID_LIKE",
 		"curtin ends with a KeyError, and the deployment fails",

@@ -94,26 +94,7 @@ func (p esxiPartition) at(disk string) string { return fmt.Sprintf("%s@@%d", dis
 // esxiTemplate is the template without a machine: its disk is there.
 func esxiTemplate(t *testing.T, disk string) string {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join(Root, "example", "esxi"))); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "esxi.pkr.hcl")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	source := regexp.MustCompile(`(?ms)^source "maas-qemu" "esxi" \{.*?^\}$`)
-	if !source.Match(text) {
-		t.Fatal("the template has no machine")
-	}
-	text = source.ReplaceAll(text, []byte("source \"null\" \"esxi\" {\n  communicator = \"none\"\n}"))
-	changed := strings.NewReplacer("source.maas-qemu.esxi", "source.null.esxi",
-		`filetype = "ddgz"`, fmt.Sprintf("filetype = \"ddgz\"\n    input = %q", disk)).Replace(string(text))
-	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return withoutMachine(t, "esxi", `filetype = "ddgz"`, fmt.Sprintf("filetype = \"ddgz\"\n    input = %q", disk))
 }
 
 // TestESXiImage has the template make an image of each version's disk, and

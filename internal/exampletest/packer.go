@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -27,6 +28,31 @@ func Variables(t *testing.T, family string) map[string]string {
 		systems[strings.TrimSuffix(filepath.Base(file), ".pkrvars.hcl")] = absolute
 	}
 	return systems
+}
+
+// withoutMachine is a copy of a family's template whose build starts no machine,
+// with a text in it replaced.
+func withoutMachine(t *testing.T, family, old, replacement string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(Root, "example", family))); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, family+".pkr.hcl")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := regexp.MustCompile(`(?ms)^source "maas-qemu" "` + family + `" \{.*?^\}$`)
+	if !source.Match(content) || strings.Count(string(content), old) != 1 {
+		t.Fatalf("the template of %s has no machine, or not once %q", family, old)
+	}
+	text := source.ReplaceAllString(string(content), "source \"null\" \""+family+"\" {\n  communicator = \"none\"\n}")
+	text = strings.NewReplacer("source.maas-qemu."+family, "source.null."+family, old, replacement).Replace(text)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // Evaluate says what an expression is in a family's template. Packer's console
