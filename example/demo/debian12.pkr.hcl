@@ -44,6 +44,16 @@ local "password" {
 
 locals {
   account = "packer"
+  user_data = "#cloud-config\n${yamlencode({
+    ssh_pwauth = true
+    users = [{
+      name              = local.account
+      plain_text_passwd = local.password
+      lock_passwd       = false
+      shell             = "/bin/bash"
+      sudo              = "ALL=(ALL) NOPASSWD:ALL"
+    }]
+  })}"
 }
 
 source "maas-qemu" "debian12" {
@@ -59,16 +69,7 @@ source "maas-qemu" "debian12" {
     label = "cidata"
     content = {
       "meta-data" = "instance-id: ${local.account}\n"
-      "user-data" = "#cloud-config\n${yamlencode({
-        ssh_pwauth = true
-        users = [{
-          name              = local.account
-          plain_text_passwd = local.password
-          lock_passwd       = false
-          shell             = "/bin/bash"
-          sudo              = "ALL=(ALL) NOPASSWD:ALL"
-        }]
-      })}"
+      "user-data" = local.user_data
     }
   }
 

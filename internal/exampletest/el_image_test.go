@@ -44,8 +44,7 @@ var elImages = map[string]inMAAS{
 // of the template.
 func leftDisk(t *testing.T, system anaconda.System, arch string, change func(*anaconda.Install)) (disk string, i *anaconda.Install) {
 	t.Helper()
-	kickstart := Evaluate(t, "el", "local.kickstart", []string{"region.pkr.hcl"}, "-var-file="+Variables(t, "el")[system.Name], "-var", "architecture="+arch)
-	i = &anaconda.Install{System: system, ARM64: arch == "arm64", Kickstart: kickstart}
+	i = &anaconda.Install{System: system, ARM64: arch == "arm64", Kickstart: kickstart(t, system.Name, arch)}
 	if change != nil {
 		change(i)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/fstest"
@@ -53,6 +54,21 @@ func withoutMachine(t *testing.T, family, old, replacement string) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// kickstarts are those that were evaluated, by system and architecture.
+var kickstarts sync.Map
+
+// kickstart is the template's, for a system.
+func kickstart(t *testing.T, system, arch string) string {
+	t.Helper()
+	key := system + "/" + arch
+	if text, known := kickstarts.Load(key); known {
+		return text.(string)
+	}
+	text := Evaluate(t, "el", "local.kickstart", []string{"region.pkr.hcl"}, "-var-file="+Variables(t, "el")[system], "-var", "architecture="+arch)
+	kickstarts.Store(key, text)
+	return text
 }
 
 // Evaluate says what an expression is in a family's template. Packer's console
