@@ -184,11 +184,9 @@ func checkRegion(t *testing.T, region *regiontest.Region, want inMAAS, arch stri
 	if want.base != "" {
 		columns = append(columns, want.base)
 	}
-	pattern := ""
-	for _, column := range columns {
-		pattern += `\s{2,}` + regexp.QuoteMeta(column)
-	}
-	if report := region.Report(); !regexp.MustCompile(`(?m)` + pattern + `\s{2,}root-tgz\s{2,}\d+\s{2,}yes\s{2,}yes$`).MatchString(report) {
+	pattern := regexp.QuoteMeta(strings.Join(columns, "\x00"))
+	pattern = strings.ReplaceAll(pattern, "\x00", `\s{2,}`)
+	if report := region.Report(); !regexp.MustCompile(`(?m)\s{2,}` + pattern + `\s{2,}root-tgz\s{2,}\d+\s{2,}yes\s{2,}yes$`).MatchString(report) {
 		t.Errorf("MAAS has no %q:\n%s", columns, report)
 	}
 }

@@ -77,14 +77,26 @@ func (f files) copy(folder, prefix, target string) {
 // the installers of Enterprise Linux have theirs.
 func (f files) iso() string {
 	f.t.Helper()
-	tree, path := f.t.TempDir(), filepath.Join(f.t.TempDir(), "installer.iso")
-	folder := filepath.Join(tree, "images", "pxeboot")
+	tree := f.t.TempDir()
+	f.boot(filepath.Join(tree, "images", "pxeboot"))
+	return makeISO(f.t, tree, "Installer 1")
+}
+
+// boot copies the kernel of a system and its initial RAM disk to a new folder.
+func (f files) boot(folder string) {
+	f.t.Helper()
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		f.t.Fatal(err)
 	}
 	f.copy("/boot", "vmlinuz-", filepath.Join(folder, "vmlinuz"))
 	f.copy("/boot", "initrd.img-", filepath.Join(folder, "initrd.img"))
-	fstest.Run(f.t, "xorriso", "-as", "mkisofs", "-quiet", "-R", "-V", "Installer 1", "-o", path, tree)
+}
+
+// makeISO makes an ISO of a folder; options are mkisofs's.
+func makeISO(t *testing.T, tree, label string, options ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "installer.iso")
+	fstest.Run(t, "xorriso", append(append([]string{"-as", "mkisofs", "-quiet", "-R", "-J", "-V", label, "-o", path}, options...), tree)...)
 	return path
 }
 

@@ -95,15 +95,15 @@ func (i *Install) options() string {
 // mounted fills the root with the other volumes in it.
 func (i *Install) mounted(t testing.TB, root string, others []volume) {
 	t.Helper()
-	for n := len(others) - 1; n >= 0; n-- {
-		if others[n].at == "" || others[n].at == "boot/efi" {
+	for _, v := range others {
+		if v.at == "" || v.at == "boot/efi" {
 			continue
 		}
-		dir := filepath.Join(root, others[n].at)
+		dir := filepath.Join(root, v.at)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		fstest.Run(t, "mount", "-o", "loop,nouuid", others[n].image, dir)
+		fstest.Run(t, "mount", "-o", "loop,nouuid", v.image, dir)
 		defer fstest.Run(t, "umount", dir)
 	}
 	i.fill(t, root)
