@@ -131,7 +131,10 @@ var badImages = map[string][]bad{
 	"selinux":       {{onRocky, own, "no file has a label", nil}},
 	"capabilities":  {{onRocky, put(map[string]file{"usr/bin/newuidmap": {mode: 0o755}}), "newuidmap", nil}},
 
-	"root-argument": {{onDebian, text("etc/default/grub", "GRUB_CMDLINE_LINUX=\"ro root=/dev/mapper/vg-root\"\n"), "root=/dev/mapper/vg-root", nil}},
+	"root-argument": {
+		{onDebian, text("etc/default/grub", "GRUB_CMDLINE_LINUX=\"ro root=/dev/mapper/vg-root\"\n"), "root=/dev/mapper/vg-root", nil},
+		{onRocky, text("etc/default/grub", "GRUB_CMDLINE_LINUX=\"rootflags=ro,subvol=root\"\n"), "rootflags=ro,subvol=root", nil},
+	},
 	"boot-entries": {
 		{onRocky, text("boot/loader/entries/x.conf", "title root=UUID=1\noptions root=UUID=2 ro\n"), "root=UUID=2", nil},
 		{onRocky, text("etc/kernel/cmdline", "root=UUID=2 ro\n"), "/etc/kernel/cmdline", nil},
@@ -141,13 +144,6 @@ var badImages = map[string][]bad{
 		{onDebian, text("etc/initramfs-tools/conf.d/resume", "RESUME=UUID=1\n"), "RESUME=UUID=1", nil},
 	},
 	"default-arguments": {{onDebian, text("etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT='quiet hugepages=4'\n"), `"hugepages=4"`, nil}},
-	"device-names": {
-		{whole, text("etc/fstab", "/dev/vda2 / ext4 defaults 0 1\n"), "/dev/vda2", nil},
-		{whole, text("boot/grub/grub.cfg", "linux /vmlinuz root=/dev/sda1 ro\n"), "root=/dev/sda1", nil},
-	},
-	"fstab":      {{whole, text("etc/fstab", "UUID=root / ext4 defaults 0 1\nUUID=gone /data xfs defaults 0 2\nUUID=maybe /x xfs nofail 0 2\n"), "UUID=gone", nil}},
-	"fstab-kept": {{onDebian, both(own, text("etc/fstab", "UUID=root / ext4 defaults 0 1\n")), "UUID=root", nil}},
-	"crypttab":   {{onDebian, text("etc/crypttab", "luks UUID=1 none luks\n"), "luks UUID=1", nil}},
 
 	"cloud-init": {{onDebian, without("usr/bin/cloud-init"), "no cloud-init", nil}},
 	"cloud-init-maas": {
@@ -173,7 +169,8 @@ var badImages = map[string][]bad{
 	"network-renderer": {{onRocky, without("usr/sbin/NetworkManager"), "systemd-networkd is not enabled", nil}},
 	"network-leftovers": {
 		{onDebian, text("etc/netplan/50-x.yaml", "network:\n"), "/etc/netplan/50-x.yaml", nil},
-		{onRocky, text("etc/sysconfig/network-scripts/ifcfg-eth0", "HWADDR=52:54:00:12:34:56\n"), "ifcfg-eth0", nil},
+		{onRocky, text("etc/sysconfig/network-scripts/ifcfg-eth0", "DEVICE=eth0\n"), "ifcfg-eth0", nil},
+		{onRocky, text("etc/NetworkManager/system-connections/ens3.nmconnection", "[connection]\ninterface-name=ens3\n"), "ens3.nmconnection", nil},
 		{onDebian, text("etc/network/interfaces", "auto lo\niface lo inet loopback\niface ens3 inet dhcp\n"), "iface ens3 inet dhcp", nil},
 		{onDebian, text("etc/udev/rules.d/70-persistent-net.rules", "x"), "70-persistent-net.rules", nil},
 	},
@@ -198,8 +195,9 @@ var badImages = map[string][]bad{
 	"sudo-without-password": {{onDebian, text("etc/sudoers.d/90-x", "packer ALL=(ALL) NOPASSWD:ALL\n"), "packer ALL", nil}},
 	"authorized-keys":       {{onDebian, text("home/me/.ssh/authorized_keys", "# x\nssh-ed25519 AAAA\n"), "/home/me/.ssh/authorized_keys has 1", nil}},
 	"build-account":         {{onDebian, text("etc/passwd", "packer:x:1000:1000::/home/packer:/bin/bash\n"), `"packer"`, nil}},
-	"root-login":            {{onDebian, text("etc/ssh/sshd_config", "#PermitRootLogin yes\nPermitRootLogin yes\n"), `"PermitRootLogin yes"`, nil}},
-	"leftovers":             {{onRocky, text("root/anaconda-ks.cfg", "rootpw x\n"), "/root/anaconda-ks.cfg", nil}},
+	"root-login": {{onDebian, both(text("etc/shadow", "root:$6$salt$hash:19000::::::\n"),
+		text("etc/ssh/sshd_config", "#PermitRootLogin yes\nPermitRootLogin yes\n")), `"PermitRootLogin yes"`, []string{"passwords"}}},
+	"leftovers": {{onRocky, text("root/anaconda-ks.cfg", "rootpw x\n"), "/root/anaconda-ks.cfg", nil}},
 
 	"partitions":              {{whole, func(i *img) { i.disk.Scheme = partition.None }, "no partition table", nil}},
 	"installer-folder":        {{whole, volume(1, func(v *facts.Volume) { v.Files = noCurtin }), "no partition has a folder /curtin", []string{"disk-hooks"}}},

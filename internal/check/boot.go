@@ -199,13 +199,15 @@ func checkVendor(s *subject) []string {
 		loaders = append(loaders, at)
 		folders = append(folders, folder)
 	}
-	id := s.Tree.Release["ID"]
-	want := efiFolders[id]
-	if want == "" {
-		want = id
-	}
+	want := s.efiFolder()
 	return one(len(loaders) > 0 && !slices.Contains(folders, want) && len(s.Tree.Glob("boot/efi/EFI/BOOT/BOOT*.EFI")) == 0,
 		fmt.Sprintf("the boot loader is /%s, and curtin looks into /boot/efi/EFI/%s", first(loaders), want))
+}
+
+// efiFolder is the folder of the system's boot loader for curtin.
+func (s *subject) efiFolder() string {
+	id := s.Tree.Release["ID"]
+	return or(efiFolders[id], id)
 }
 
 func first(words []string) string {

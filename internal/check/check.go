@@ -58,10 +58,11 @@ type Target struct {
 	System       string // "custom", "rhel"; "" if it is not known
 	BaseImage    string
 	Architecture string // "amd64"; "" if it is not known
+	InMemory     bool   // it is to be deployed into memory, too
 }
 
 // all are the checks, in the order in which a deployment would meet them.
-var all = slices.Concat(imageChecks, diskChecks, hookChecks, systemChecks, bootChecks, grubChecks, cloudChecks, networkChecks, identityChecks, secretChecks, windowsChecks, registryChecks)
+var all = slices.Concat(imageChecks, diskChecks, hookChecks, systemChecks, bootChecks, grubChecks, storageChecks, cloudChecks, networkChecks, identityChecks, secretChecks, windowsChecks, registryChecks)
 
 // Names are those of all checks.
 func Names() []string {

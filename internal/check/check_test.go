@@ -29,6 +29,17 @@ func TestGoodImagesPass(t *testing.T) {
 	}
 }
 
+// What looks like a finding and is none, is none.
+func TestUnsuspicious(t *testing.T) {
+	for name, change := range unsuspicious {
+		i := rocky()
+		change(&i)
+		for _, r := range append(check.Failures(i.run(t), check.Error), check.Failures(i.run(t), check.Warning)...) {
+			t.Errorf("%s: %s", name, r)
+		}
+	}
+}
+
 // bad is an image that fails one check, and no other but those named also.
 type bad struct {
 	base   func(testing.TB) img

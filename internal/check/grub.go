@@ -8,13 +8,11 @@ import (
 )
 
 var (
-	// diskRoot is a root device that only the disk of the build has.
-	diskRoot = regexp.MustCompile(`(^|[\s"'=])root=(UUID=|LABEL=|PARTUUID=|PARTLABEL=|/dev/)\S*`)
-	// deviceRoot is a root device by a name that another machine's disk does not
-	// have.
-	deviceRoot = regexp.MustCompile(`(^|[\s"'=])root=/dev/(vd|sd|hd|xvd|nvme)\S*`)
+	// diskRoot is a root device that only the disk of the build has, or a
+	// subvolume of it.
+	diskRoot = regexp.MustCompile(`(^|[\s"'=])(root=(UUID=|LABEL=|PARTUUID=|PARTLABEL=|/dev/)[^\s"']*|rootflags=\S*\bsubvol(id)?=[^\s"']*)`)
 	// diskArgument are other arguments that name the disk of the build.
-	diskArgument = regexp.MustCompile(`(^|[\s"'=])(rd\.lvm\.(lv|vg)|rd\.luks\.(uuid|name)|rd\.md\.uuid|resume)=[^\s"']+`)
+	diskArgument = regexp.MustCompile(`(^|[\s"'=])(rd\.lvm\.(lv|vg)|rd\.luks\.(uuid|name)|rd\.md\.uuid|rd\.dm\.uuid|resume)=[^\s"']+`)
 	// assignment is a setting of /etc/default/grub.
 	assignment = regexp.MustCompile(`^GRUB_CMDLINE_LINUX(_DEFAULT)?=`)
 )
@@ -38,7 +36,8 @@ var grubChecks = []Check{
 	}, {
 		"disk-arguments", Warning, tarball, func(s *subject) []string {
 			found := s.grubLines(diskArgument)
-			return append(found, s.matching(regexp.MustCompile(`^RESUME=(UUID=|/dev/)`), "etc/initramfs-tools/conf.d/*")...)
+			found = append(found, s.matching(diskArgument, "etc/dracut.conf.d/*.conf")...)
+			return append(found, s.matching(regexp.MustCompile(`^RESUME="?(UUID=|/dev/)`), "etc/initramfs-tools/conf.d/*")...)
 		},
 		"remove them in the build",
 		"they name volumes of the build's disk: each start waits for them, for half a minute and more, and dracut's may end in an emergency shell",
@@ -49,49 +48,32 @@ var grubChecks = []Check{
 		"curtin puts the arguments of the Ubuntu that deploys in their place",
 		"curtin, curtin/commands/install_grub.py, replace_grub_cmdline_linux_default",
 	}, {
-		"device-names", Error, disk, func(s *subject) []string {
-			if s.Tree == nil {
+		"grub-wrapper", Error, tarball, checkWrapper,
+		"remove /boot/efi/EFI/*/grub.cfg at the end of the build, or bring curtin-hooks that do, such as those of example/el",
+		"on machines that start by UEFI, curtin has grub2-mkconfig write that file, which says \"will overwrite the GRUB wrapper\": the deployment fails",
+		"Enterprise Linux 9 and Fedora, grub2-mkconfig; curtin, curtin/commands/install_grub.py",
+	}, {
+		"boot-menu-kept", Warning, tarball, func(s *subject) []string {
+			if s.builtin() || s.hookDoes("mkconfig", "update-grub", "grub.cfg", "update-bootloader") {
 				return nil
 			}
-			found := s.matching(regexp.MustCompile(`^/dev/(vd|sd|hd|xvd|nvme)`), "etc/fstab", "etc/crypttab")
-			found = append(found, s.matching(deviceRoot, append([]string{"etc/kernel/cmdline", "boot/loader/entries/*.conf", "boot/grub/grub.cfg", "boot/grub2/grub.cfg", "boot/efi/EFI/*/grub.cfg"}, grubDefaults...)...)...)
-			return found
+			return s.firstMatches(diskRoot, "boot/grub/grub.cfg", "boot/grub2/grub.cfg", "boot/grub2/grubenv", "boot/efi/EFI/*/grubenv")
 		},
-		"name file systems by UUID= or LABEL=",
-		"the disk of a machine has another name than that of the build: the system does not find its file systems",
-		"fstab(5)",
-	}, {
-		"fstab", Error, disk, checkFstab,
-		"correct the line, or give it the option nofail",
-		"the file system is not on the disk: the system stops in an emergency shell",
-		"systemd.mount(5), fstab(5)",
-	}, {
-		"fstab-kept", Warning, tarball, func(s *subject) []string {
-			if s.builtin() || s.hookDoes("fstab", "FSTAB") {
-				return nil
-			}
-			return s.matching(regexp.MustCompile(`^(UUID=|LABEL=|PARTUUID=|PARTLABEL=|/dev/)\S+\s+/`), "etc/fstab")
-		},
-		"have the curtin-hooks write it: curtin gives them the new one as OUTPUT_FSTAB",
-		"the hooks of the image do not touch it, and it names file systems of the build's disk",
-		"curtin, curtin/commands/curthooks.py, copy_fstab",
-	}, {
-		"crypttab", Warning, tarball, func(s *subject) []string {
-			return s.matching(regexp.MustCompile(`^\S+\s+(UUID=|/dev/)`), "etc/crypttab")
-		},
-		"remove the lines in the build",
-		"they name volumes of the build's disk, for which each start waits",
-		"crypttab(5)",
+		"have the curtin-hooks write the menu for the machine: update-grub, or grub2-mkconfig",
+		"the hooks of the image do not touch it, and it names the root file system of the build's disk: the machine does not start",
+		"curtin, curtin/commands/curthooks.py, which hooks of an image's own replace",
 	},
 }
 
-// grubLines are the settings of arguments that a pattern matches.
+// grubLines are the settings of arguments that a pattern matches, but for those
+// that curtin puts its own in place of.
 func (s *subject) grubLines(pattern *regexp.Regexp) []string {
 	var found []string
 	for _, text := range s.Tree.Texts(grubDefaults...) {
 		for _, line := range lines(text.Content) {
 			name := assignment.FindString(line)
-			if m := pattern.FindString(line); name != "" && m != "" {
+			replaced := s.Disk == nil && s.builtin() && text.Path == grubDefaults[0] && strings.Contains(name, "_DEFAULT")
+			if m := pattern.FindString(line); name != "" && m != "" && !replaced {
 				found = append(found, fmt.Sprintf("/%s has %s in %s", text.Path, quoted(strings.Trim(m, ` "'=`)), strings.TrimSuffix(name, "=")))
 			}
 		}
@@ -116,6 +98,17 @@ func checkEntries(s *subject) []string {
 	return found
 }
 
+// checkWrapper looks for a grub.cfg that leads to another, where curtin writes
+// one, and a grub2-mkconfig that does not overwrite such a file.
+func checkWrapper(s *subject) []string {
+	guards := strings.Contains(s.Tree.Text("usr/sbin/grub2-mkconfig"), "GRUB wrapper")
+	if !guards || s.family() != "redhat" || !s.builtin() || s.hookDoes("grub.cfg") {
+		return nil
+	}
+	at := "boot/efi/EFI/" + s.efiFolder() + "/grub.cfg"
+	return one(strings.Contains(s.Tree.Text(at), "configfile"), "/"+at+" leads to another grub.cfg, and the image's grub2-mkconfig refuses to overwrite it")
+}
+
 // grubSettings are the lines of all files of settings, without quotes.
 func (s *subject) grubSettings() []string {
 	var settings []string
@@ -128,7 +121,10 @@ func (s *subject) grubSettings() []string {
 }
 
 // ordinary are arguments that installers set by themselves.
-var ordinary = []string{"quiet", "splash", "rhgb", "ro", "nosplash"}
+var ordinary = []string{"quiet", "splash", "rhgb", "ro", "nosplash", "mitigations=auto"}
+
+// lost are arguments that are of the build's machine alone, and good to lose.
+var lost = []string{"splash", "console", "resume", "root", "rootflags"}
 
 func checkDefaultArguments(s *subject) []string {
 	if !s.builtin() || s.family() == "" {
@@ -141,37 +137,11 @@ func checkDefaultArguments(s *subject) []string {
 			continue
 		}
 		own := slices.DeleteFunc(strings.Fields(value), func(word string) bool {
-			return slices.Contains(ordinary, word) || strings.HasPrefix(word, "splash=") || strings.HasPrefix(word, "console=") || strings.HasPrefix(word, "$")
+			name, _, _ := strings.Cut(word, "=")
+			return slices.Contains(ordinary, word) || slices.Contains(lost, name) || strings.HasPrefix(word, "$")
 		})
 		if len(own) > 0 {
 			found = append(found, "GRUB_CMDLINE_LINUX_DEFAULT has "+quoted(strings.Join(own, " ")))
-		}
-	}
-	return found
-}
-
-func checkFstab(s *subject) []string {
-	if s.Tree == nil {
-		return nil
-	}
-	known := map[string]bool{}
-	for _, v := range s.Disk.Volumes {
-		for key, value := range map[string]string{"UUID": v.UUID, "LABEL": v.Label, "PARTUUID": v.PartUUID, "PARTLABEL": v.PartLabel} {
-			known[key+"="+strings.ToLower(value)] = true
-		}
-	}
-	if len(s.unread()) > 0 {
-		return nil // their UUIDs are not known
-	}
-	var found []string
-	for _, line := range lines(s.Tree.Text("etc/fstab")) {
-		fields := strings.Fields(line)
-		if len(fields) < 4 || fields[2] == "swap" || strings.Contains(fields[3], "nofail") || strings.Contains(fields[3], "noauto") {
-			continue
-		}
-		key, value, ok := strings.Cut(strings.ReplaceAll(fields[0], `"`, ""), "=")
-		if ok && !strings.Contains(key, "/") && !known[key+"="+strings.ToLower(value)] {
-			found = append(found, fmt.Sprintf("/etc/fstab mounts %s, which is not on the disk", fields[0]))
 		}
 	}
 	return found

@@ -1,17 +1,19 @@
 package check
 
 import (
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 var (
 	// hardware is an address of one network card.
-	hardware = regexp.MustCompile(`(?i)\b(HWADDR|MACADDR|MACAddress|mac-address|macaddress|set-name)\s*[=:]\s*\S`)
+	hardware = regexp.MustCompile(`(?i)\b(HWADDR|MACADDR|MACAddress|mac-address|macaddress|set-name|interface-name)\s*[=:]\s*\S`)
 	// slirp are the addresses of the network that QEMU makes for a guest, and of
 	// libvirt's.
 	slirp = regexp.MustCompile(`^nameserver\s+(10\.0\.2\.\d+|192\.168\.122\.1|fec0::3)\b`)
-	proxy = regexp.MustCompile(`(?i)^(export\s+)?(acquire::(https?|ftp)::proxy\s+"?https?:|https?_proxy\s*=\s*"?\S|proxy\s*=\s*https?:|DefaultEnvironment=.*https?_proxy=)`)
+	proxy = regexp.MustCompile(`(?i)^(export\s+)?(acquire::(https?|ftp)::proxy\s+"?https?:|https?_proxy\s*=\s*["']?[^\s"'$]|proxy\s*=\s*https?:|DefaultEnvironment=.*https?_proxy=)`)
 )
 
 var networkChecks = []Check{
@@ -59,9 +61,15 @@ var networkChecks = []Check{
 }
 
 func checkNetworkFiles(s *subject) []string {
-	found := s.existing("etc/netplan/*.yaml", "etc/netplan/*.yml")
-	for _, text := range s.Tree.Texts("etc/sysconfig/network-scripts/ifcfg-*", "etc/sysconfig/network/ifcfg-*",
-		"etc/NetworkManager/system-connections/*", "etc/systemd/network/*.network", "etc/systemd/network/*.link") {
+	found := slices.DeleteFunc(s.existing("etc/netplan/*.yaml", "etc/netplan/*.yml"), func(at string) bool {
+		return path.Base(at) == "50-cloud-init.yaml" // cloud-init writes it anew
+	})
+	for _, at := range s.existing("etc/sysconfig/network-scripts/ifcfg-*", "etc/sysconfig/network/ifcfg-*") {
+		if path.Ext(at) == "" && path.Base(at) != "ifcfg-lo" {
+			found = append(found, at+" is for one network card")
+		}
+	}
+	for _, text := range s.Tree.Texts("etc/NetworkManager/system-connections/*", "etc/systemd/network/*.network", "etc/systemd/network/*.link") {
 		if hardware.MatchString(text.Content) {
 			found = append(found, "/"+text.Path+" is for one network card")
 		}

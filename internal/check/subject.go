@@ -162,6 +162,18 @@ func (s *subject) matching(pattern *regexp.Regexp, files ...string) []string {
 	return found
 }
 
+// firstMatches are the first lines of files that a pattern matches, what matches
+// of each.
+func (s *subject) firstMatches(pattern *regexp.Regexp, files ...string) []string {
+	var found []string
+	for _, text := range s.Tree.Texts(files...) {
+		if m := pattern.FindString(text.Content); m != "" {
+			found = append(found, "/"+text.Path+" has "+quoted(strings.Trim(m, " \t\"'=")))
+		}
+	}
+	return found
+}
+
 // quoted is a line as it may be shown.
 func quoted(line string) string {
 	if len(line) > 100 {

@@ -87,7 +87,7 @@ func (c *Config) examine(ctx context.Context, ui packersdk.Ui, a *artifact) erro
 
 // target is what the image is to be in MAAS, as far as the options say.
 func (c *Config) target() check.Target {
-	t := check.Target{Filetype: c.Filetype}
+	t := check.Target{Filetype: c.Filetype, InMemory: c.InMemory}
 	if c.Upload == nil {
 		return t
 	}

@@ -105,6 +105,9 @@ type Config struct {
 	Checks string `mapstructure:"checks" required:"false"`
 	// Checks that may fail, by name, such as `["passwords"]`.
 	IgnoreChecks []string `mapstructure:"ignore_checks" required:"false"`
+	// Whether the image is to be deployed into memory, too, as MAAS 3.5 and later
+	// can (a check asks then for what that needs). The default is `false`.
+	InMemory bool `mapstructure:"in_memory" required:"false"`
 	// Sends the image to a MAAS region: see [Upload](#upload).
 	Upload *Upload `mapstructure:"upload" required:"false"`
 

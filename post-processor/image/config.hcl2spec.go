@@ -35,6 +35,7 @@ type FlatConfig struct {
 	ZeroFreeSpace       *bool             `mapstructure:"zero_free_space" required:"false" cty:"zero_free_space" hcl:"zero_free_space"`
 	Checks              *string           `mapstructure:"checks" required:"false" cty:"checks" hcl:"checks"`
 	IgnoreChecks        []string          `mapstructure:"ignore_checks" required:"false" cty:"ignore_checks" hcl:"ignore_checks"`
+	InMemory            *bool             `mapstructure:"in_memory" required:"false" cty:"in_memory" hcl:"in_memory"`
 	Upload              *FlatUpload       `mapstructure:"upload" required:"false" cty:"upload" hcl:"upload"`
 }
 
@@ -75,6 +76,7 @@ func (*FlatConfig) HCL2Spec() map[string]hcldec.Spec {
 		"zero_free_space":            &hcldec.AttrSpec{Name: "zero_free_space", Type: cty.Bool, Required: false},
 		"checks":                     &hcldec.AttrSpec{Name: "checks", Type: cty.String, Required: false},
 		"ignore_checks":              &hcldec.AttrSpec{Name: "ignore_checks", Type: cty.List(cty.String), Required: false},
+		"in_memory":                  &hcldec.AttrSpec{Name: "in_memory", Type: cty.Bool, Required: false},
 		"upload":                     &hcldec.BlockSpec{TypeName: "upload", Nested: hcldec.ObjectSpec((*FlatUpload)(nil).HCL2Spec())},
 	}
 	return s
