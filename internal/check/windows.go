@@ -35,7 +35,7 @@ var windowsChecks = []Check{
 		"windows-hooks", Error, windows, func(s *subject) []string {
 			return one(len(s.hooks("finalize")) == 0 && s.hook.Path == "", `there is neither \curtin\curtin-hooks nor \curtin\finalize`)
 		},
-		"have the installation put them there, such as those of github.com/cloudbase/windows-curtin-hooks",
+		"have the installation put them there, such as those of example/windows/curtin",
 		"curtin takes Windows for a Linux to configure, and the deployment fails; nothing tells Cloudbase-Init where MAAS is",
 		"MAAS, curtin_userdata_windows",
 	}, {

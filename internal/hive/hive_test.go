@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/fstest"
 	"github.com/packer-maas/packer-plugin-maas/internal/hive"
 	"github.com/packer-maas/packer-plugin-maas/internal/hive/hivetest"
 )
@@ -55,6 +59,44 @@ func TestRead(t *testing.T) {
 	}
 	if values, found, err := h.Values(`setup\none`); values != nil || found || err != nil {
 		t.Errorf("%v, %v, %v", values, found, err)
+	}
+}
+
+// A hive that Windows wrote is read as libhivex reads it.
+func TestOfWindows(t *testing.T) {
+	fstest.RequireTool(t, "hivexget")
+	module := fstest.Run(t, "go", "list", "-m", "-f", "{{.Dir}}", "www.velocidex.com/golang/regparser")
+	path := filepath.Join(strings.TrimSpace(module), "testdata", "NTUSER.DAT")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := hive.Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := regexp.MustCompile(`(?m)^"([^"]*)"=dword:([0-9a-f]{8})$`)
+	text := regexp.MustCompile(`(?m)^"([^"]*)"="([^"\\]*)"$`)
+	compared := 0
+	for _, key := range []string{`Control Panel\Desktop`, `Control Panel\Mouse`, `Software\Microsoft\Windows\CurrentVersion\Explorer`, `Environment`} {
+		values, found, err := h.Values(key)
+		if !found || err != nil {
+			t.Errorf("%s: %v, %v", key, found, err)
+		}
+		other := fstest.Run(t, "hivexget", path, `\`+key)
+		for _, m := range append(number.FindAllStringSubmatch(other, -1), text.FindAllStringSubmatch(other, -1)...) {
+			want := m[2]
+			if n, err := strconv.ParseUint(m[2], 16, 32); err == nil && strings.Contains(m[0], "=dword:") {
+				want = fmt.Sprint(n)
+			}
+			if got := values[strings.ToLower(m[1])]; got != want {
+				t.Errorf(`%s\%s is %q, want %q`, key, m[1], got, want)
+			}
+			compared++
+		}
+	}
+	if compared < 40 {
+		t.Errorf("only %d values were compared", compared)
 	}
 }
 
