@@ -79,11 +79,11 @@ func (b *build) steps() []multistep.Step {
 		commonsteps.HTTPServerFromHTTPConfig(&q.HTTPConfig),
 		&stepPort{build: b},
 	}
+	typing := &watched{build: b, step: &stepType{build: b}}
 	if b.config.Provision {
-		steps = append(steps, &stepStart{build: b, stage: installing}, &stepType{build: b}, &stepInstall{build: b},
-			&stepStart{build: b, stage: installed})
+		steps = append(steps, &stepStart{build: b, stage: installing}, typing, &stepInstall{build: b}, &stepStart{build: b, stage: installed})
 	} else {
-		steps = append(steps, &stepStart{build: b, stage: only}, &stepType{build: b})
+		steps = append(steps, &stepStart{build: b, stage: only}, typing)
 	}
 	comm := &q.CommConfig.Comm
 	steps = append(steps,
