@@ -186,7 +186,7 @@
         <!-- Clients ask for an account until there is one. It is removed again. -->
         <LocalAccounts>
           <LocalAccount wcm:action="add">
-            <Name>maas-build</Name>
+            <Name>packer-build</Name>
             <Group>Administrators</Group>
             <Password>
               <Value>${password}</Value>

@@ -175,7 +175,7 @@ variable "firmware" {
 
 variable "boot_wait" {
   type        = number
-  default     = 15
+  default     = 20
   description = "How many seconds the machine may take until its CD asks for a key. It takes longer without KVM."
 }
 

@@ -178,7 +178,7 @@ func TestPowerShellSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pattern := regexp.MustCompile(`(?m)^  failure_patterns = \["(.*)"\]$`).FindSubmatch(template)
+	pattern := regexp.MustCompile(`(?m)^  failure_patterns = \["(.*?)", `).FindSubmatch(template)
 	if pattern == nil {
 		t.Fatal("the template has no failure_patterns")
 	}

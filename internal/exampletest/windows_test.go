@@ -90,7 +90,7 @@ func checkChoice(t *testing.T, found settingsOf, version, name string) {
 		oobe + "UserAccounts/LocalAccounts/LocalAccount/Name": nil,
 	}
 	if client {
-		want[oobe+"UserAccounts/LocalAccounts/LocalAccount/Name"] = []string{"maas-build"}
+		want[oobe+"UserAccounts/LocalAccounts/LocalAccount/Name"] = []string{"packer-build"}
 		want[oobe+"OOBE/HideOnlineAccountScreens"] = []string{"true"}
 	}
 	if name == "german" {

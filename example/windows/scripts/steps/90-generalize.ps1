@@ -7,7 +7,7 @@ Set-ItemProperty -Path $winlogon -Name 'AutoAdminLogon' -Value '0'
 foreach ($name in 'DefaultPassword', 'DefaultUserName', 'DefaultDomainName', 'AutoLogonCount', 'AutoLogonSID') {
     Remove-ItemProperty -Path $winlogon -Name $name -ErrorAction SilentlyContinue
 }
-Get-LocalUser | Where-Object { $_.Name -eq 'maas-build' } | Remove-LocalUser
+Get-LocalUser | Where-Object { $_.Name -eq 'packer-build' } | Remove-LocalUser
 $administrator = Get-LocalUser | Where-Object { $_.SID.Value -like 'S-1-5-21-*-500' }
 Set-LocalUser -SID $administrator.SID -Password (ConvertTo-SecureString -String ([guid]::NewGuid().ToString() + '-M') -AsPlainText -Force)
 Disable-LocalUser -SID $administrator.SID
