@@ -73,7 +73,7 @@ var badImages = map[string][]bad{
 		{onDebian, func(i *img) { i.files = map[string]file{"rootfs/etc/passwd": {}} }, `a folder "rootfs"`, nil},
 		{onDebian, func(i *img) { i.files = map[string]file{"disk.raw": {}} }, `at the top are "disk.raw"`, nil},
 	},
-	"inside-root":    {{onDebian, known(func(f *facts.Facts) { f.Tree.Outside = []string{"../x"} }), `"../x"`, nil}},
+	"inside-root":    {{onDebian, known(func(f *facts.Facts) { f.Tree.Refused = []string{"../x"} }), `"../x"`, nil}},
 	"ubuntu-core":    {{onDebian, put(map[string]file{"snaps": {mode: folder}}), "/snaps", nil}},
 	"efi-files":      efiFiles,
 	"hard-links":     {{onDebian, put(map[string]file{"var/one": {}, "usr/two": {hardLink: "var/one"}}), "/var/one and /usr/two are one file", nil}},

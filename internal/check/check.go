@@ -104,7 +104,7 @@ func Run(f *facts.Facts, t Target, ignore []string) []Result {
 	for _, c := range all {
 		r := Result{Check: c.Name, Severity: c.Severity, Outcome: Unfit}
 		if s.fits(c.Scope) {
-			r.Outcome, r.Problems = Passed, c.Find(s)
+			r.Outcome, r.Problems = Passed, tidy(c.Find(s))
 		}
 		if len(r.Problems) > 0 {
 			r.Outcome, r.Remedy, r.Reason, r.Source = Failed, c.Remedy, c.Reason, c.Source
@@ -115,6 +115,27 @@ func Run(f *facts.Facts, t Target, ignore []string) []Result {
 		results = append(results, r)
 	}
 	return results
+}
+
+// Bounds of what is said of an image.
+const (
+	mostProblems = 100
+	mostShown    = 3
+	mostBytes    = 300 // of a problem
+)
+
+// tidy makes problems fit to be shown, whatever names an image has.
+func tidy(problems []string) []string {
+	if n := len(problems) - mostProblems; n > 0 {
+		problems = append(problems[:mostProblems:mostProblems], fmt.Sprintf("and %d more like these", n))
+	}
+	for i, p := range problems {
+		if len(p) > mostBytes {
+			p = p[:mostBytes] + "..."
+		}
+		problems[i] = printable(p)
+	}
+	return problems
 }
 
 // Failures are the failed checks of a severity.
@@ -141,10 +162,9 @@ func Count(results []Result, o Outcome) int {
 
 // String is what a person reads: all problems and the remedy.
 func (r Result) String() string {
-	const most = 3
 	problems := r.Problems
-	if n := len(problems) - most; n > 0 {
-		problems = append(slices.Clone(problems[:most]), fmt.Sprintf("and %d more like these", n))
+	if n := len(problems) - mostShown; n > 0 {
+		problems = append(slices.Clone(problems[:mostShown]), fmt.Sprintf("and %d more like these", n))
 	}
 	return fmt.Sprintf("%s: %s; %s", r.Check, strings.Join(problems, "; "), r.Remedy)
 }

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -108,6 +109,31 @@ func TestLittleKnown(t *testing.T) {
 					t.Errorf("%d results", len(results))
 				}
 			}
+		}
+	}
+}
+
+// Of an image that is damaged, nothing is said to be missing.
+func TestDamaged(t *testing.T) {
+	for _, f := range []*facts.Facts{{Damage: "x", Tree: collect(t, nil)}, {Damage: "x", Disk: &facts.Disk{}}} {
+		if failed := check.Failures(check.Run(f, check.Target{}, nil), check.Error); len(failed) != 1 || failed[0].Check != "whole" {
+			t.Errorf("found are %v", failed)
+		}
+	}
+}
+
+// Names out of an image do nothing to a terminal, and do not fill it.
+func TestProblemsAreTidy(t *testing.T) {
+	i := rocky()
+	for n := range 200 {
+		i.files[fmt.Sprintf("boot/efi/%03d\x1b[31m%s", n, strings.Repeat("x", 400))] = file{uid: 1}
+	}
+	for _, r := range check.Failures(i.run(t), check.Error) {
+		if r.Check != "efi-files" || len(r.Problems) != 101 || r.Problems[100] != "and 100 more like these" {
+			t.Errorf("%s: %d problems, the last is %q", r.Check, len(r.Problems), r.Problems[len(r.Problems)-1])
+		}
+		if text := r.String(); strings.ContainsRune(text, '\x1b') || len(text) > 1500 {
+			t.Errorf("it says %q", text)
 		}
 	}
 }

@@ -35,11 +35,11 @@ var imageChecks = []Check{
 		"curtin, curtin/commands/extract.py",
 	}, {
 		"inside-root", Error, tarball, func(s *subject) []string {
-			return each(s.Tree.Outside, "the tar has the name %q")
+			return each(s.Tree.Refused, "the tar has the name %q")
 		},
 		"make the tar without such names",
 		"tar refuses them, and the deployment fails",
-		"GNU tar: Member name contains '..'",
+		"GNU tar: Member name contains '..', File name too long",
 	}, {
 		"ubuntu-core", Error, linux, checkCore,
 		"remove the folder; snapd keeps snaps in /snap and /var/lib/snapd",

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/curtin"
 	"github.com/packer-maas/packer-plugin-maas/internal/facts"
@@ -62,6 +63,9 @@ func stat(t *facts.Tree, at string) (facts.File, bool) {
 
 // fits says whether the image is of a kind.
 func (s *subject) fits(of scope) bool {
+	if s.Damage != "" {
+		return of == tarball|disk // what was not read is not missing
+	}
 	return of&tarball != 0 && s.Disk == nil && s.Tree != nil ||
 		of&disk != 0 && s.Disk != nil ||
 		of&linux != 0 && s.Tree != nil && s.isSystem() ||
@@ -179,12 +183,17 @@ func quoted(line string) string {
 	if len(line) > 100 {
 		line = line[:100] + "..."
 	}
-	return `"` + strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
+	return `"` + printable(line) + `"`
+}
+
+// printable is text that does nothing to a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
 		}
-		return r
-	}, line) + `"`
+		return '?'
+	}, text)
 }
 
 // one makes a list of problems out of a condition.

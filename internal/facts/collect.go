@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem"
@@ -15,6 +16,10 @@ import (
 const (
 	// maxText is the most that is read of a text file, in bytes.
 	maxText = 1 << 20
+	// maxTexts is the most that is kept of all of them.
+	maxTexts = 64 << 20
+	// maxNames is how many names are remembered; systems have a tenth of it.
+	maxNames = 2 << 20
 	// headSize is how much of a program, kernel or boot loader is read.
 	headSize = 1 << 10
 )
@@ -24,6 +29,7 @@ const (
 type Collector struct {
 	tree      *Tree
 	databases map[string]database
+	texts     int64 // bytes of text files that are kept
 }
 
 // database is a file of a package database, to be read when all of them passed.
@@ -81,6 +87,10 @@ func (c *Collector) see(ctx context.Context, e *tree.Entry) error {
 	if !keep(e) {
 		return nil
 	}
+	if len(t.files) > maxNames {
+		t.noteOnce(fmt.Sprintf("there are more than %d files; the others were not looked into", maxNames))
+		return nil
+	}
 	t.put(e.Path, File{Mode: e.Mode, UID: e.UID, GID: e.GID, Size: e.Size, Target: e.Target, HardLink: e.HardLink})
 	t.noteModule(e.Path)
 	if e.Data == nil || e.HardLink != "" {
@@ -99,6 +109,10 @@ func (c *Collector) read(ctx context.Context, e *tree.Entry) error {
 	case text:
 		if e.Size > maxText {
 			t.Notes = append(t.Notes, fmt.Sprintf("/%s has %d bytes; it was not looked into", e.Path, e.Size))
+			return nil
+		}
+		if c.texts += e.Size; c.texts > maxTexts {
+			t.noteOnce(fmt.Sprintf("there are more than %d MiB of settings; the others were not looked into", maxTexts>>20))
 			return nil
 		}
 		content, err := readHead(e.Data, e.Size)
@@ -142,6 +156,13 @@ func (c *Collector) read(ctx context.Context, e *tree.Entry) error {
 	case nothing:
 	}
 	return nil
+}
+
+// noteOnce adds a note that may come again.
+func (t *Tree) noteOnce(note string) {
+	if !slices.Contains(t.Notes, note) {
+		t.Notes = append(t.Notes, note)
+	}
 }
 
 // readHead reads the first n bytes of a file.

@@ -1,10 +1,16 @@
 package facts_test
 
 import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -106,9 +112,56 @@ func TestReadImageDamaged(t *testing.T) {
 	}
 	fstest.Run(t, "sh", "-c", `cd "$0/etc" && tar -P -czf "$1" ../usr/bin ../etc`, dir, path)
 	f, err = facts.ReadImage(t.Context(), path, "tgz")
-	if err != nil || f.Damage != "" || len(f.Tree.Outside) == 0 || !strings.HasPrefix(f.Tree.Outside[0], "../") {
+	if err != nil || f.Damage != "" || len(f.Tree.Refused) == 0 || !strings.HasPrefix(f.Tree.Refused[0], "../") {
 		t.Errorf("%+v, error %v", f, err)
 	}
+}
+
+// A tar that somebody made to be a burden is not remembered as a whole.
+func TestReadImageBounds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "image")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := gzip.NewWriter(file)
+	archive := tar.NewWriter(packed)
+	big := bytes.Repeat([]byte("a b c\n"), 170_000)
+	for _, name := range append([]string{strings.Repeat("a/", 3000) + "b", "../x", strings.Repeat("x", 256)}, numbered("etc/sudoers.d/", 80)...) {
+		content := big
+		if !strings.HasPrefix(name, "etc/") {
+			content = nil
+		}
+		if err := errors.Join(archive.WriteHeader(&tar.Header{Name: name, Size: int64(len(content)), Mode: 0o644, Typeflag: tar.TypeReg}), write(archive, content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(archive.Close(), packed.Close(), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := facts.ReadImage(t.Context(), path, "tgz")
+	if err != nil || f.Damage != "" {
+		t.Fatalf("%+v, error %v", f, err)
+	}
+	if len(f.Tree.Refused) != 3 || len(f.Tree.Notes) != 1 || !strings.Contains(f.Tree.Notes[0], "64 MiB") {
+		t.Errorf("refused are %d names, notes are %q", len(f.Tree.Refused), f.Tree.Notes)
+	}
+	if n := len(f.Tree.Texts("etc/sudoers.d/*")); n < 60 || n > 66 {
+		t.Errorf("%d files are kept", n)
+	}
+}
+
+func numbered(name string, n int) []string {
+	var names []string
+	for i := range n {
+		names = append(names, name+strconv.Itoa(i))
+	}
+	return names
+}
+
+func write(w io.Writer, content []byte) error {
+	_, err := w.Write(content)
+	return err
 }
 
 // onDisk is a disk with the system on its second partition.

@@ -23,6 +23,10 @@ const (
 	// maxDatabase is the largest package database in a tar that is read, in
 	// bytes: it is held in memory.
 	maxDatabase = 512 << 20
+	// maxPath and maxPart are how long names may be in Linux, in bytes.
+	maxPath, maxPart = 4096, 255
+	// maxRefused is how many of the names that tar refuses are kept.
+	maxRefused = 100
 	// holeGrain is the run of zeros that becomes a hole of an unpacked disk.
 	holeGrain = 64 << 10
 )
@@ -42,9 +46,9 @@ func ReadImage(ctx context.Context, name, filetype string) (*Facts, error) {
 	content, err := image.Reader(filetype, contextReader{ctx, bufio.NewReaderSize(file, 1<<20)})
 	switch {
 	case err != nil && image.IsDisk(filetype):
-		return &Facts{Disk: &Disk{}, Damage: err.Error()}, ctx.Err()
+		return &Facts{Disk: &Disk{}, Damage: damageOf(err)}, ctx.Err()
 	case err != nil:
-		return &Facts{Tree: newTree(), Damage: err.Error()}, ctx.Err()
+		return &Facts{Tree: newTree(), Damage: damageOf(err)}, ctx.Err()
 	case image.IsDisk(filetype):
 		return readPackedDisk(ctx, name, content, image.IsTar(filetype))
 	}
@@ -52,12 +56,20 @@ func ReadImage(ctx context.Context, name, filetype string) (*Facts, error) {
 	var c Collector
 	for _, err := range c.Watch(ctx, tarEntries(&c, content, &f.Damage)) {
 		if err != nil {
-			f.Damage = err.Error()
+			f.Damage = damageOf(err)
 			break
 		}
 	}
 	f.Tree = c.Tree(ctx)
 	return f, ctx.Err()
+}
+
+// damageOf is why an image cannot be read to its end.
+func damageOf(err error) string {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "the image ends too early, as after a download that broke off"
+	}
+	return "the image cannot be read to its end: " + err.Error()
 }
 
 // readRaw looks at a disk image that is not packed.
@@ -93,7 +105,7 @@ func readPackedDisk(ctx context.Context, name string, content io.Reader, inTar b
 		if f == nil {
 			f, err = &Facts{Disk: &Disk{}}, nil
 		}
-		f.Damage = broken.Error()
+		f.Damage = damageOf(broken)
 	}
 	if f != nil {
 		f.Members = members
@@ -169,12 +181,14 @@ func tarEntries(c *Collector, content io.Reader, damage *string) tree.Entries {
 				}
 			}
 			if err != nil {
-				*damage = err.Error()
+				*damage = damageOf(err)
 				return
 			}
 			at := path.Clean(strings.TrimLeft(header.Name, "/"))
-			if strings.Contains("/"+header.Name+"/", "/../") {
-				c.tree.Outside = append(c.tree.Outside, header.Name)
+			if refused(header.Name) {
+				if len(c.tree.Refused) < maxRefused {
+					c.tree.Refused = append(c.tree.Refused, header.Name)
+				}
 				continue
 			}
 			if !yield(tarEntry(at, header, archive), nil) {
@@ -182,6 +196,19 @@ func tarEntries(c *Collector, content io.Reader, damage *string) tree.Entries {
 			}
 		}
 	}
+}
+
+// refused says whether tar does not extract a name.
+func refused(name string) bool {
+	if len(name) >= maxPath {
+		return true
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == ".." || len(part) > maxPart {
+			return true
+		}
+	}
+	return false
 }
 
 func tarEntry(at string, h *tar.Header, archive *tar.Reader) *tree.Entry {

@@ -31,8 +31,9 @@ type Tree struct {
 	// file capabilities; Capable are the latter.
 	Labels  int
 	Capable map[string]bool
-	// Outside are names that leave the root: with ".." in them.
-	Outside []string
+	// Refused are names that tar does not extract, the first of them: with ".."
+	// in them, or longer than Linux takes.
+	Refused []string
 	// Python are the programs in curtin's folder, as a parser finds them.
 	Python map[string]curtin.Python
 	// Notes are what could not be looked at, and why.
