@@ -84,7 +84,7 @@ func (w *watch) follow(conn net.Conn) {
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if prompt := lines.Pending(); prompt != "" {
-				w.judge(prompt)
+				w.judge(console.Bare(prompt))
 			}
 		case err != nil:
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
@@ -101,6 +101,9 @@ func (w *watch) add(line string) {
 	if _, err := fmt.Fprintln(w.log, line); err != nil && !w.told["log"] {
 		w.told["log"] = true
 		w.ui.Error(fmt.Sprintf("write the console's log: %v", err))
+	}
+	if line = console.Bare(line); line == "" {
+		return
 	}
 	w.remember(line)
 	if w.level == consoleAll || w.level == consoleNormal && w.filter.Keep(line) {

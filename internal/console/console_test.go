@@ -17,6 +17,7 @@ func TestLines(t *testing.T) {
 		"carriage":     {"10%\r20%\rdone\n", []string{"10%", "20%", "done"}},
 		"title":        {"\x1b]0;root@host\aprompt\n\x1b]0;x\x1b\\more\n", []string{"prompt", "more"}},
 		"charset":      {"\x1b(Bplain\x1b)0\n", []string{"plain"}},
+		"frame":        {"\x1b(B\x1b)0\x0elqu\x0f axe \x0etqk\x0f\nx\x1b(0ax\x1b(Bx\n", []string{"┌─┤ axe ├─┐", "x▒│x"}},
 		"backspace":    {"abd\bc\n", []string{"abc"}},
 		"UTF-8":        {"Größe ✓\n\xff\xfebad\n", []string{"Größe ✓", "bad"}},
 		"no line end":  {"login: ", []string{"login:"}},
@@ -108,6 +109,20 @@ func TestWrongExpression(t *testing.T) {
 	}
 }
 
+func TestBare(t *testing.T) {
+	for line, want := range map[string]string{
+		"  ┌──┤ [!!] Title ├──┐": "[!!] Title",
+		"  │  in a frame   │":    "in a frame",
+		"└──────┘":               "",
+		"  indented":             "  indented",
+		"a │ b":                  "a │ b",
+	} {
+		if got := Bare(line); got != want {
+			t.Errorf("%q: %q, want %q", line, got, want)
+		}
+	}
+}
+
 func TestFilter(t *testing.T) {
 	var f Filter
 	for _, test := range []struct {
@@ -118,6 +133,7 @@ func TestFilter(t *testing.T) {
 		{"[  OK  ] Started Journal Service.", false},
 		{"         Starting Journal Service...", false},
 		{"│ ███████ 45% │", false},
+		{"[            (1*installer)  2 shell  3 shell  4- log           ][ Nov 25 19:20 ]", false},
 		{"Installing bash", true},
 		{"Installing bash", false},
 		{"Installing zsh", true},

@@ -18,7 +18,17 @@ type Lines struct {
 	state state
 	flush func(string)
 	char  []byte
+
+	sets   [2]bool // whether G0 and G1 are the characters that draw lines
+	set    int     // which of the two is in use
+	chosen int     // which of the two an escape sequence chooses
 }
+
+// Which set of characters is in use.
+const (
+	shiftOut = 0x0e
+	shiftIn  = 0x0f
+)
 
 // state is where in a control sequence we are.
 type state int
@@ -29,8 +39,15 @@ const (
 	control // ESC [
 	command // ESC ]: to a bell or ESC \
 	commandEnd
-	single // one more character, as in ESC ( B
+	single  // one more character, as in ESC % G
+	charset // the same, as in ESC ( B
 )
+
+// drawing are the characters that VT100s have in place of small letters, where
+// installers draw with them.
+var drawing = map[byte]string{
+	'a': "▒", 'j': "┘", 'k': "┐", 'l': "┌", 'm': "└", 'n': "┼", 'q': "─", 't': "├", 'u': "┤", 'v': "┴", 'w': "┬", 'x': "│",
+}
 
 // NewLines calls flush for each line.
 func NewLines(flush func(string)) *Lines { return &Lines{flush: flush} }
@@ -68,7 +85,11 @@ func (l *Lines) add(b byte) {
 		l.plain(b)
 	case escape:
 		l.state = afterEscape(b)
+		l.chosen = strings.IndexByte("()", b)
 	case single:
+		l.state = text
+	case charset:
+		l.sets[l.chosen] = b == '0'
 		l.state = text
 	case control:
 		if b < 0x40 || b > 0x7e {
@@ -99,7 +120,9 @@ func afterEscape(b byte) state {
 		return control
 	case ']', 'P', '^', '_':
 		return command
-	case '(', ')', '*', '+', '#', '%', ' ':
+	case '(', ')':
+		return charset
+	case '*', '+', '#', '%', ' ':
 		return single
 	}
 	return text
@@ -116,6 +139,12 @@ func (l *Lines) plain(b byte) {
 		_, size := utf8.DecodeLastRuneInString(kept)
 		l.line.Reset()
 		l.line.WriteString(kept[:len(kept)-size])
+	case b == shiftOut:
+		l.set = 1
+	case b == shiftIn:
+		l.set = 0
+	case l.sets[l.set] && drawing[b] != "":
+		l.line.WriteString(drawing[b])
 	case b == '\t', b >= ' ' && b != 0x7f:
 		l.put(b)
 	}
