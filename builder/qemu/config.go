@@ -111,8 +111,9 @@ type ConsoleConfig struct {
 	// Regular expressions (RE2) for lines of the serial console that are never
 	// a failure, whatever the builder knows.
 	IgnorePatterns []string `mapstructure:"ignore_patterns" required:"false"`
-	// How long the installer may be silent on its serial console, without
-	// reading or writing its disks either, until the build ends. The default is
+	// How long the installer may say nothing new on its serial console, without
+	// reading or writing its disks either, until the build ends. A clock is
+	// nothing new, nor are lines that repeat. The default is
 	// `15m`, `45m` without hardware acceleration; a negative duration means for
 	// ever (then `shutdown_timeout` ends it).
 	StallTimeout time.Duration `mapstructure:"stall_timeout" required:"false"`

@@ -201,6 +201,12 @@ func TestDeadInstallers(t *testing.T) {
 			[]string{"the machine hangs", "stall_timeout", "  Installing\n"},
 			12 * time.Second,
 		},
+		"clock": {
+			"write say:[_(1*installer)_][_10:01_] wait:2 say:[_(1*installer)_][_10:02_] wait:2 say:[_(1*installer)_][_10:03_] wait:2 say:[_(1*installer)_][_10:04_]",
+			map[string]any{"stall_timeout": "3s"},
+			[]string{"the machine hangs"},
+			9 * time.Second,
+		},
 		"too slow": {
 			"say:a wait:9",
 			map[string]any{"shutdown_timeout": "2s", "stall_timeout": "-1s"},

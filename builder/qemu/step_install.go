@@ -66,7 +66,7 @@ func (s *stepInstall) wait(ctx context.Context) error {
 			return fmt.Errorf("the machine did not power off within %v (shutdown_timeout)", q.ShutdownTimeout)
 		case <-poll.C:
 			if silent := life.silence(ctx); silent > s.config.StallTimeout {
-				return fmt.Errorf("the machine hangs: for %v it has said nothing on its serial console, and neither read nor written a disk (stall_timeout)",
+				return fmt.Errorf("the machine hangs: for %v it has said nothing new on its serial console, and neither read nor written a disk (stall_timeout)",
 					silent.Round(time.Second))
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +25,8 @@ const (
 	// after the one that decided, such as a panic's trace.
 	lastLines  = 15
 	afterLines = 5
+	// What is said again while this many lines are remembered is no news.
+	newsLimit = 4
 )
 
 // watch reads a machine's serial console: into the log, into Packer's output,
@@ -37,7 +41,8 @@ type watch struct {
 
 	mu      sync.Mutex
 	last    []string
-	heard   time.Time // when the machine last said something
+	heard   time.Time // when the machine last said something new
+	news    []string  // and what
 	decided chan struct{}
 	verdict console.Sign
 	line    string        // that decided
@@ -76,14 +81,12 @@ func (w *watch) follow(conn net.Conn) {
 		_ = conn.SetReadDeadline(time.Now().Add(promptDelay))
 		n, err := conn.Read(buffer)
 		if n > 0 {
-			w.mu.Lock()
-			w.heard = time.Now()
-			w.mu.Unlock()
 			_, _ = lines.Write(buffer[:n])
 		}
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if prompt := lines.Pending(); prompt != "" {
+				w.hear(prompt)
 				w.judge(console.Bare(prompt))
 			}
 		case err != nil:
@@ -96,8 +99,27 @@ func (w *watch) follow(conn net.Conn) {
 	}
 }
 
+// clock is a time of day.
+var clock = regexp.MustCompile(`\d{1,2}:\d{2}`)
+
+// hear takes what was said for a sign of life, unless nothing but a clock has
+// moved: debian-installer shows one while it waits for an answer, for ever.
+func (w *watch) hear(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text = clock.ReplaceAllString(text, "")
+	if slices.Contains(w.news, text) {
+		return
+	}
+	w.heard = time.Now()
+	if w.news = append(w.news, text); len(w.news) > newsLimit {
+		w.news = w.news[1:]
+	}
+}
+
 // add takes a whole line.
 func (w *watch) add(line string) {
+	w.hear(line)
 	if _, err := fmt.Fprintln(w.log, line); err != nil && !w.told["log"] {
 		w.told["log"] = true
 		w.ui.Error(fmt.Sprintf("write the console's log: %v", err))

@@ -31,14 +31,14 @@ func boot(t *testing.T, disk, architecture, firmware string, want ...string) {
 }
 
 func TestUEFI(t *testing.T) {
-	debian := system(t, "debian12")
+	debian := system(t)
 	fstest.RequireTool(t, "qemu-system-x86_64", "swtpm")
 	boot(t, debian, "amd64", "uefi", "machine x86_64", "firmware uefi", "secure boot 0", "lockdown [none]")
 }
 
 // With Secure Boot, shim, GRUB and kernel are the ones that Debian signs.
 func TestSecureBoot(t *testing.T) {
-	debian := system(t, "debian12")
+	debian := system(t)
 	fstest.RequireTool(t, "qemu-system-x86_64", "swtpm")
 	boot(t, debian, "amd64", "uefi-secure", "machine x86_64", "firmware uefi", "secure boot 1", "lockdown [integrity]")
 }

@@ -34,7 +34,7 @@ func standIn(t *testing.T, ramdisk, script string) {
 // inside, a disk as anaconda leaves it, the image. The installer is Debian's
 // kernel with a script that puts the disk there.
 func TestEnterpriseLinux(t *testing.T) {
-	debian := open(t, system(t, "debian12"))
+	debian := open(t, system(t))
 	packer := packertest.New(t)
 	variables := exampletest.Variables(t, "el")
 	labels := map[string]string{"rhel7": "RHEL-7.9 Server.x86_64", "rocky9": "Rocky-9-6-x86_64-dvd"}

@@ -14,7 +14,7 @@ import (
 // The installer is Debian's kernel, started out of an ISO, which does what a
 // script on a seed volume says.
 func TestProvision(t *testing.T) {
-	debian := system(t, "debian12")
+	debian := system(t)
 	packer := packertest.New(t)
 	iso, key, folder := open(t, debian).iso(), key(t), t.TempDir()
 	said := packer.Must("build", "-var", "disk="+debian, "-var", "iso="+iso, "-var", "key="+key, "-var", "folder="+folder,
