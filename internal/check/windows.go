@@ -189,8 +189,13 @@ func (s *subject) findOnWindows(name string) (string, bool) {
 // windowsVolume is the one that Windows is on.
 func (s *subject) windowsVolume() *facts.Volume {
 	for i, v := range s.Disk.Volumes {
-		if v.Files != nil && v.Files.IsFolder("Windows") {
-			return &s.Disk.Volumes[i]
+		if v.Files == nil {
+			continue
+		}
+		for _, name := range v.Files.Names(".") {
+			if strings.EqualFold(name, "Windows") && v.Files.IsFolder(name) {
+				return &s.Disk.Volumes[i]
+			}
 		}
 	}
 	return nil

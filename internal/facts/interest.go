@@ -34,7 +34,7 @@ var interesting = map[interest][]string{
 		"etc/systemd/network/*", "etc/udev/rules.d/*", "etc/selinux/config", "etc/ssh/sshd_config", "etc/ssh/sshd_config.d/*",
 		"root/.ssh/authorized_keys", "home/*/.ssh/authorized_keys", "curtin/*", "curtin/*/*.py",
 		// Windows's, in lower case, whatever they are called.
-		"unattend.xml", "autounattend.xml", "windows/panther/*.xml", "windows/panther/unattend/*.xml", "windows/system32/sysprep/*.xml",
+		"unattend.xml", "autounattend.xml", "windows/panther/*unattend*.xml", "windows/panther/unattend/*unattend*.xml", "windows/system32/sysprep/*unattend*.xml",
 		"windows/setup/state/state.ini", "program files/cloudbase solutions/cloudbase-init/conf/*.conf",
 		"usr/lib/modules/*/modules.builtin", "lib/modules/*/modules.builtin",
 	},

@@ -182,6 +182,20 @@ class Hooks(Deployed):
             self.must("curtin-hooks", cloudconfig(service.datasource))
         self.assertNotIn("authorized_keys", self.read(HOME + "/LocalScripts/maas.ps1"))
 
+    def test_windows_10_and_11(self):
+        """They are told by their edition, and have no teams."""
+        packages = "Windows/servicing/Packages/Microsoft-Windows-%sEdition~31bf3856ad364e35~amd64~~10.0.1.mum"
+        bond = {"type": "bond", "name": "bond0", "bond_interfaces": ["eth0"], "subnets": [{"type": "dhcp"}]}
+        config = {"network": {"version": 1, "config": [dict(NETWORK["config"][0], subnets=[]), bond]}}
+        for editions, client in ((["Professional", "ProfessionalN"], True), (["EnterpriseEval"], True), (["ServerStandardEval"], False), ([], False)):
+            with self.subTest(editions), Service({}) as service:
+                shutil.rmtree(str(self.target), ignore_errors=True)
+                self.lay(dict({packages % edition: "" for edition in editions}, **{packages.replace("10.0.1", "10.0.20348.1") % "ServerStandard": None}))
+                said = self.must("curtin-hooks", dict(cloudconfig(service.datasource), **config))
+                self.assertEqual("Windows 10 and 11 have no teams" in said, client, said)
+                kinds = [item["type"] for item in json.loads(self.read("curtin/network.json"))["config"]]
+                self.assertEqual(kinds, ["physical"] if client else ["physical", "bond"])
+
     def test_no_licence_key(self):
         """MAAS's template says this without a key, in some versions."""
         for key in ("<bound method Node.get_effective_license_key of <Machine: 4y3h7n (node1)>>", "", None):
@@ -241,6 +255,12 @@ class Refused(Deployed):
                               universal_newlines=True)
         self.assertEqual(done.returncode, 1)
         self.assertIn("CONFIG is not set", done.stderr)
+
+    def test_broken_volume(self):
+        from volume import Failed, Volume
+
+        with mock.patch("volume.os.listdir", side_effect=OSError(5, "Input/output error")), self.assertRaisesRegex(Failed, "cannot be read.*output error"):
+            Volume(self.folder).find("Windows")
 
     def test_read_only(self):
         from volume import Failed, Volume

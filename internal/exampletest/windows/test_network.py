@@ -176,6 +176,9 @@ class Plans(unittest.TestCase):
             "bond0.7": {"team": "bond_bond0", "vlan": 7, "addresses": ["10.7.0.5/24"]},
         })
 
+    def test_disabled(self):
+        self.assertEqual(self.after({"network": {"config": "disabled"}}, macs=0), ({}, []))
+
     def test_refused(self):
         for config, part in (
             ({"version": 3}, "version 3"), ({"version": 1, "config": [{"type": "wifi", "name": "w"}]}, "kind wifi"),

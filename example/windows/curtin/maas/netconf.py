@@ -59,6 +59,8 @@ class Network(object):
 def read(config):
     """Reads a configuration, with or without the key "network" around it."""
     config = config.get("network", config) or {}
+    if config.get("config") == "disabled":
+        return Network()
     try:
         if config.get("version", 1) == 1:
             return _version1(config.get("config") or [])

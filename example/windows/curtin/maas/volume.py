@@ -43,6 +43,8 @@ class Volume(object):
             return path.read_bytes().decode("utf-8-sig")
         except UnicodeDecodeError as err:
             raise Failed("%s is not in UTF-8: %s" % (self.shown(path), err))
+        except OSError as err:
+            raise Failed("Windows' volume cannot be read: %s" % err)
 
     def write(self, folder, name, text, mark=False):
         """Puts a text file into a folder, whole or not at all, with Windows' line endings.
@@ -83,6 +85,8 @@ class Volume(object):
             names = os.listdir(str(folder))
         except NotADirectoryError:
             return None
+        except OSError as err:
+            raise Failed("Windows' volume cannot be read: %s" % err)
         for one in sorted(names, key=lambda one: (one != name, one)):
             if one.lower() == name.lower():
                 found = folder / one
