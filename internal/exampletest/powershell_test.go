@@ -6,12 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/packer-maas/packer-plugin-maas/internal/console"
 )
 
 // cmdlets are those of Windows PowerShell 5.1 that the scripts use, with the
@@ -63,17 +60,32 @@ Test-Path -LiteralPath
 Where-Object
 `
 
+// psCommand is a call of a command.
+type psCommand struct {
+	Name                string
+	Line                int
+	Parameters, Strings []string
+}
+
 // script is what powershell.py says of one.
 type script struct {
 	Errors    []int
 	Functions map[string][]string
-	Commands  []struct {
-		Name       string
-		Line       int
-		Parameters []string
-		Strings    []string
+	Commands  []psCommand
+
+	Caught, Assigned, Strings, Keys, Settings, Flow []string
+}
+
+// calls says how often a script calls a command, and where first.
+func (s script) calls(name string) (n, first int) {
+	for i, c := range s.Commands {
+		if c.Name == name {
+			if n++; n == 1 {
+				first = i
+			}
+		}
 	}
-	Keys, Settings, Flow []string
+	return n, first
 }
 
 // scripts reads those of the Windows template, by their names.
@@ -141,10 +153,14 @@ func TestPowerShell(t *testing.T) {
 				t.Errorf("%s: no command has a parameter %s", name, key)
 			}
 		}
-		// An exit would be taken for an end by neither side.
-		if slices.Contains(s.Flow, "exit") {
-			t.Errorf("%s ends without a word", name)
+		// An exit would be taken for an end by neither side, and what & runs fails
+		// without an error, if it is no script.
+		if n, _ := s.calls("&"); slices.Contains(s.Flow, "exit") || n > 0 && name != "build" {
+			t.Errorf("%s ends, or runs something, without a word", name)
 		}
+	}
+	if main := all["build"]; !slices.Contains(main.Caught, "Stop-Build") || !slices.Contains(main.Assigned, "$ErrorActionPreference = 'Stop'") {
+		t.Errorf("errors do not end the build: %+v", main)
 	}
 }
 
@@ -169,79 +185,4 @@ func TestPowerShellSettings(t *testing.T) {
 			t.Errorf("%s is given, but not read", setting)
 		}
 	}
-}
-
-// TestPowerShellSays has the builder end the build for what the scripts say
-// when they fail, and for nothing else that they say.
-func TestPowerShellSays(t *testing.T) {
-	template, err := os.ReadFile(filepath.Join(Root, "example", "windows", "windows.pkr.hcl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pattern := regexp.MustCompile(`(?m)^  failure_patterns = \["(.*?)", `).FindSubmatch(template)
-	if pattern == nil {
-		t.Fatal("the template has no failure_patterns")
-	}
-	reader, err := console.NewReader(nil, []string{string(pattern[1])}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	said, failures := 0, 0
-	for name, s := range scripts(t) {
-		for _, c := range s.Commands {
-			if c.Name != "Write-Console" || len(c.Strings) == 0 {
-				continue
-			}
-			said++
-			line := regexp.MustCompile(`\$(\([^()]*(\([^()]*\))*[^()]*\)|\{\w+\}|\w+)`).ReplaceAllString(c.Strings[0], "something failed")
-			failed := reader.Line(line).Kind
-			isFailure := strings.HasPrefix(line, "maas: failed: ")
-			if isFailure {
-				failures++
-			}
-			if want := map[bool]console.Kind{true: console.Failure, false: console.Nothing}[isFailure]; failed != want {
-				t.Errorf("%s:%d: %q is of kind %d, want %d", name, c.Line, line, failed, want)
-			}
-		}
-	}
-	if said < 10 || failures != 1 {
-		t.Errorf("%d lines are said, %d of them failures", said, failures)
-	}
-	answers := windows(t, "windows2022", "local.answers")
-	if line := "maas: failed: start: no volume has"; !strings.Contains(answers, "echo "+line) || reader.Line(line).Kind != console.Failure {
-		t.Errorf("a volume that is not there is no failure:\n%s", answers)
-	}
-}
-
-// TestPowerShellSteps holds the steps to their order: nobody can log in once
-// the last begins, and hooks come late enough that a build cut short has none.
-func TestPowerShellSteps(t *testing.T) {
-	all := scripts(t)
-	var steps []string
-	for name, s := range all {
-		if name == "build" || name == "common" {
-			continue
-		}
-		steps = append(steps, name[strings.Index(name, "-")+1:])
-		for _, c := range s.Commands {
-			if ends := c.Name == "Stop-Computer" || c.Name == "Restart-Computer"; ends && !strings.HasSuffix(name, "-generalize") {
-				t.Errorf("%s:%d: %s is not this step's to call", name, c.Line, c.Name)
-			}
-		}
-	}
-	slices.SortFunc(steps, func(a, b string) int { return strings.Compare(number(all, a), number(all, b)) })
-	want := []string{"prepare", "drivers", "virtio", "updates", "cloudbase-init", "custom", "curtin", "cleanup", "generalize"}
-	if !slices.Equal(steps, want) {
-		t.Errorf("the steps are %v, want %v", steps, want)
-	}
-}
-
-// number is a step's, with which its file's name begins.
-func number(all map[string]script, step string) string {
-	for name := range all {
-		if strings.HasSuffix(name, "-"+step) && len(name) == len(step)+3 {
-			return name[:2]
-		}
-	}
-	return ""
 }

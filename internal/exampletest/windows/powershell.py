@@ -1,6 +1,6 @@
 """Says, as JSON, what is in PowerShell scripts: for each file its functions with their
 parameters, the commands that it calls, the keys of its tables, the settings it reads, and
-lines that are not PowerShell."""
+more of that kind, and lines that are not PowerShell."""
 
 import json
 import sys
@@ -58,6 +58,9 @@ def read(path):
         "errors": sorted(set(wrong(root))),
         "functions": dict(function(node) for node in all_of(root, "function_statement")),
         "commands": [command(node) for node in all_of(root, "command")],
+        "caught": [command(node)["name"] for clause in all_of(root, "catch_clause") for node in all_of(clause, "command")],
+        "assigned": [text(node) for node in all_of(root, "assignment_expression")],
+        "strings": [text(node)[1:-1] for node in all_of(root, "string_literal")],
         "keys": sorted({text(next(all_of(node, "key_expression"))) for node in all_of(root, "hash_entry")}),
         "settings": sorted({parts[1] for parts in members if parts[0] == "$Settings"}),
         "flow": sorted({text(node).split()[0].rstrip(";") for node in all_of(root, "flow_control_statement")}),

@@ -5,6 +5,7 @@ $iso = Get-Given $Settings.virtio $Media $Settings.proxy
 if (-not $iso) { return }
 
 $mounted = Mount-DiskImage -ImagePath $iso -PassThru
+Start-Sleep -Seconds 5 # its letter takes a moment
 $root = "$(($mounted | Get-Volume).DriveLetter):\"
 $folders = @(Get-ChildItem -Path "$root*\$($Settings.virtio_folder)\amd64" -Directory)
 if ($folders.Count -eq 0) { throw "the VirtIO ISO has no drivers for $($Settings.virtio_folder)" }
