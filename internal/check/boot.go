@@ -24,7 +24,7 @@ var bootChecks = []Check{
 		"nothing installs one at deployment: the machine does not start",
 		"curtin, curtin/commands/curthooks.py",
 	}, {
-		"kernel-fetched", Warning, tarball, func(s *subject) []string {
+		"kernel-fetched", Warning, unpacked, func(s *subject) []string {
 			return one(s.fetchesKernel() && len(s.Tree.Kernels()) == 0, "there is no kernel in /boot")
 		},
 		"install the kernel's package in the build, if machines are deployed without a network",
@@ -66,17 +66,17 @@ var bootChecks = []Check{
 		"it was made for the virtual machine of the build, and nothing makes it again at deployment: real machines do not find their disks",
 		"dracut(8), initramfs.conf(5)",
 	}, {
-		"boot-packages", Warning, tarball, checkBootPackages,
+		"boot-packages", Warning, unpacked, checkBootPackages,
 		"install them in the build",
 		"curtin fetches them at deployment, from the image's own package sources: without a network or a subscription, the deployment fails",
 		"curtin, curtin/commands/curthooks.py, install_missing_packages",
 	}, {
-		"efi-vendor", Error, tarball, checkVendor,
+		"efi-vendor", Error, unpacked, checkVendor,
 		"keep the boot loader in the folder that curtin looks into, or bring curtin-hooks",
 		"on machines that start by UEFI, curtin does not find the boot loader, and the deployment fails",
 		"curtin, curtin/commands/install_grub.py",
 	}, {
-		"selinux", Error, tarball, func(s *subject) []string {
+		"selinux", Error, unpacked, func(s *subject) []string {
 			enforcing := slices.Contains(lines(s.Tree.Text("etc/selinux/config")), "SELINUX=enforcing")
 			relabels := s.disguised() || s.builtin() && s.family() == "redhat" || s.hookDoes("autorelabel") || s.Tree.Exists(".autorelabel")
 			return one(enforcing && s.Tree.Labels == 0 && !relabels, "SELinux is enforcing, and no file has a label")
@@ -85,7 +85,7 @@ var bootChecks = []Check{
 		"the system denies its own services what they need: it does not start, or nobody can log in",
 		"curtin touches /.autorelabel only where it configures the system itself",
 	}, {
-		"capabilities", Warning, tarball, checkCapabilities,
+		"capabilities", Warning, unpacked, checkCapabilities,
 		"make the tar with --xattrs --xattrs-include='*'",
 		"programs that need them fail for everybody but root",
 		"capabilities(7); curtin restores SCHILY.xattr records alone",

@@ -31,10 +31,11 @@ const (
 type scope int
 
 const (
-	tarball scope = 1 << iota // the tree of files as a tar
-	disk                      // a whole disk, whatever is on it
-	linux                     // a Linux system, in a tarball or on a disk
-	windows                   // a whole disk with Windows on it
+	tarball  scope = 1 << iota // the tree of files as a tar
+	unpacked                   // a Linux system in a tarball
+	disk                       // a whole disk, whatever is on it
+	linux                      // a Linux system, in a tarball or on a disk
+	windows                    // a whole disk with Windows on it
 )
 
 // Check is a line of the table.

@@ -22,19 +22,19 @@ var grubDefaults = []string{"etc/default/grub", "etc/default/grub.d/*.cfg"}
 
 var grubChecks = []Check{
 	{
-		"root-argument", Error, tarball, func(s *subject) []string {
+		"root-argument", Error, unpacked, func(s *subject) []string {
 			return s.grubLines(diskRoot)
 		},
 		"remove root= from GRUB_CMDLINE_LINUX: grub-mkconfig finds the root by itself",
 		"it names a file system of the build's disk, which no machine has: the machine does not start",
 		"kernel's command line: the last root= counts",
 	}, {
-		"boot-entries", Warning, tarball, checkEntries,
+		"boot-entries", Warning, unpacked, checkEntries,
 		"remove root= from the entries and from /etc/kernel/cmdline in the build, or have curtin-hooks write them again",
 		"they name a file system of the build's disk. Not every version of grub2-mkconfig writes them again, and a later kernel's entry is made of /etc/kernel/cmdline: the machine does not start with such an entry",
 		"Boot Loader Specification; kernel-install(8)",
 	}, {
-		"disk-arguments", Warning, tarball, func(s *subject) []string {
+		"disk-arguments", Warning, unpacked, func(s *subject) []string {
 			found := s.grubLines(diskArgument)
 			found = append(found, s.matching(diskArgument, "etc/dracut.conf.d/*.conf")...)
 			return append(found, s.matching(regexp.MustCompile(`^RESUME="?(UUID=|/dev/)`), "etc/initramfs-tools/conf.d/*")...)
@@ -43,17 +43,17 @@ var grubChecks = []Check{
 		"they name volumes of the build's disk: each start waits for them, for half a minute and more, and dracut's may end in an emergency shell",
 		"dracut.cmdline(7), initramfs-tools(7)",
 	}, {
-		"default-arguments", Warning, tarball, checkDefaultArguments,
+		"default-arguments", Warning, unpacked, checkDefaultArguments,
 		"put them into GRUB_CMDLINE_LINUX",
 		"curtin puts the arguments of the Ubuntu that deploys in their place",
 		"curtin, curtin/commands/install_grub.py, replace_grub_cmdline_linux_default",
 	}, {
-		"grub-wrapper", Error, tarball, checkWrapper,
+		"grub-wrapper", Error, unpacked, checkWrapper,
 		"remove /boot/efi/EFI/*/grub.cfg at the end of the build, or bring curtin-hooks that do, such as those of example/el",
 		"on machines that start by UEFI, curtin has grub2-mkconfig write that file, which says \"will overwrite the GRUB wrapper\": the deployment fails",
 		"Enterprise Linux 9 and Fedora, grub2-mkconfig; curtin, curtin/commands/install_grub.py",
 	}, {
-		"boot-menu-kept", Warning, tarball, func(s *subject) []string {
+		"boot-menu-kept", Warning, unpacked, func(s *subject) []string {
 			if s.builtin() || s.hookDoes("mkconfig", "update-grub", "grub.cfg", "update-bootloader") {
 				return nil
 			}

@@ -33,7 +33,7 @@ var storageChecks = []Check{
 		"the file system is not on the disk: the system stops in an emergency shell",
 		"systemd.mount(5), fstab(5)",
 	}, {
-		"fstab-kept", Warning, tarball, func(s *subject) []string {
+		"fstab-kept", Warning, unpacked, func(s *subject) []string {
 			if s.builtin() || s.hookDoes("fstab", "FSTAB") {
 				return nil
 			}
@@ -43,21 +43,21 @@ var storageChecks = []Check{
 		"the hooks of the image do not touch it, and it names file systems of the build's disk",
 		"curtin, curtin/commands/curthooks.py, copy_fstab",
 	}, {
-		"crypttab", Warning, tarball, func(s *subject) []string {
+		"crypttab", Warning, unpacked, func(s *subject) []string {
 			return s.matching(regexp.MustCompile(`^\S+\s+(UUID=|/dev/)`), "etc/crypttab")
 		},
 		"remove the lines in the build",
 		"they name volumes of the build's disk, for which each start waits",
 		"crypttab(5)",
 	}, {
-		"lvm-devices", Warning, tarball, func(s *subject) []string {
+		"lvm-devices", Warning, unpacked, func(s *subject) []string {
 			return s.existing("etc/lvm/devices/*.devices")
 		},
 		"remove the file in the build: rm -f /etc/lvm/devices/system.devices",
 		"LVM looks at no other disks than those that are listed there, which are the build's: volumes that MAAS made for /home or /var are not found",
 		"lvmdevices(8)",
 	}, {
-		"raid-names", Warning, tarball, func(s *subject) []string {
+		"raid-names", Warning, unpacked, func(s *subject) []string {
 			return s.matching(regexp.MustCompile(`(?i)^ARRAY\s.*\bUUID=`), "etc/mdadm.conf", "etc/mdadm/mdadm.conf")
 		},
 		"remove the lines that begin with ARRAY in the build",

@@ -67,6 +67,7 @@ func (s *subject) fits(of scope) bool {
 		return of == tarball|disk // what was not read is not missing
 	}
 	return of&tarball != 0 && s.Disk == nil && s.Tree != nil ||
+		of&unpacked != 0 && s.Disk == nil && s.Tree != nil && s.isSystem() ||
 		of&disk != 0 && s.Disk != nil ||
 		of&linux != 0 && s.Tree != nil && s.isSystem() ||
 		of&windows != 0 && s.isWindows()

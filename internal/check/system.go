@@ -10,16 +10,16 @@ import (
 
 var systemChecks = []Check{
 	{
-		"os-release", Error, tarball, func(s *subject) []string {
-			return one(s.isSystem() && s.builtin() && s.Tree.Release["ID"] == "", "/etc/os-release is missing, or says no ID")
+		"os-release", Error, unpacked, func(s *subject) []string {
+			return one(s.builtin() && s.Tree.Release["ID"] == "", "/etc/os-release is missing, or says no ID")
 		},
 		"install the package that brings it: base-files, or the distribution's -release",
 		"curtin ends with KeyError: 'ID', and the deployment fails",
 		"curtin, curtin/distro.py; tried",
 	}, {
-		"known-system", Error, tarball, func(s *subject) []string {
+		"known-system", Error, unpacked, func(s *subject) []string {
 			id := s.Tree.Release["ID"]
-			return one(s.isSystem() && s.builtin() && !s.disguised() && id != "" && s.family() == "", fmt.Sprintf("curtin knows neither ID=%q nor ID_LIKE=%q in /etc/os-release", id, s.Tree.Release["ID_LIKE"]))
+			return one(s.builtin() && !s.disguised() && id != "" && s.family() == "", fmt.Sprintf("curtin knows neither ID=%q nor ID_LIKE=%q in /etc/os-release", id, s.Tree.Release["ID_LIKE"]))
 		},
 		"bring curtin-hooks that show curtin a system it knows, or add an ID_LIKE",
 		"curtin ends with a KeyError, and the deployment fails",
@@ -36,7 +36,7 @@ var systemChecks = []Check{
 		"curtin asks it for the release of a system of Debian's kind, and ends with a ValueError if it gets no number",
 		"curtin, curtin/commands/curthooks.py; tried",
 	}, {
-		"kernel-package", Error, tarball, func(s *subject) []string {
+		"kernel-package", Error, unpacked, func(s *subject) []string {
 			is := s.onDebian() && s.Tree.Release["ID"] != "ubuntu" && !s.hookDoes("kernel")
 			return one(is, "curtin would install linux-generic, which only Ubuntu has")
 		},
@@ -44,19 +44,19 @@ var systemChecks = []Check{
 		"apt says \"Unable to locate package linux-generic\", and the deployment fails",
 		"curtin, curtin/commands/curthooks.py, KERNEL_MAPPING; tried",
 	}, {
-		"package-manager", Error, tarball, func(s *subject) []string {
-			return one(s.isSystem() && s.builtin() && !s.has("dpkg-query") && !s.has("rpm"), "there is neither dpkg-query nor rpm")
+		"package-manager", Error, unpacked, func(s *subject) []string {
+			return one(s.builtin() && !s.has("dpkg-query") && !s.has("rpm"), "there is neither dpkg-query nor rpm")
 		},
 		"keep the package manager in the image, or bring curtin-hooks that do without",
 		"curtin ends with \"No package query tool\", and the deployment fails",
 		"curtin, curtin/distro.py; tried",
 	}, {
-		"one-kernel", Error, tarball, checkOneKernel,
+		"one-kernel", Error, unpacked, checkOneKernel,
 		"have the build leave the newest kernel package alone: dnf remove --oldinstallonly, and a reboot before it",
 		"curtin asks rpm for the version of the one package that is called kernel, and runs dracut with all it hears",
 		"curtin, curtin/commands/curthooks.py, redhat_update_initramfs",
 	}, {
-		"dracut", Error, tarball, func(s *subject) []string {
+		"dracut", Error, unpacked, func(s *subject) []string {
 			return one(s.family() == "redhat" && s.builtin() && !s.has("dracut"), "there is no dracut")
 		},
 		"install the package dracut",

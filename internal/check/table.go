@@ -26,7 +26,7 @@ func (s scope) String() string {
 	for _, one := range []struct {
 		scope scope
 		word  string
-	}{{linux, "Linux"}, {tarball, "root tarballs"}, {disk, "whole disks"}, {windows, "Windows"}} {
+	}{{linux, "Linux"}, {tarball | unpacked, "root tarballs"}, {disk, "whole disks"}, {windows, "Windows"}} {
 		if s&one.scope != 0 {
 			words = append(words, one.word)
 		}

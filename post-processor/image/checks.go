@@ -103,7 +103,7 @@ func (c *Config) target() check.Target {
 // show tells a person what came out, errors first.
 func show(ui packersdk.Ui, results []check.Result, report string) {
 	failed, warned := check.Failures(results, check.Error), check.Failures(results, check.Warning)
-	line := fmt.Sprintf("Checks: %d passed, %d errors, %d warnings", check.Count(results, check.Passed), len(failed), len(warned))
+	line := fmt.Sprintf("Checks: %d passed, %s, %s", check.Count(results, check.Passed), counted(len(failed), "error"), counted(len(warned), "warning"))
 	if n := check.Count(results, check.Ignored); n > 0 {
 		line += fmt.Sprintf(", %d ignored", n)
 	}
@@ -116,6 +116,14 @@ func show(ui packersdk.Ui, results []check.Result, report string) {
 	}
 }
 
+// counted is a number of things in words.
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
 // refuse is the error of an image that fails checks. It is complete, and stays:
 // Packer deletes the disk that it was made of.
 func (c *Config) refuse(a *artifact, failed []check.Result) error {
@@ -123,10 +131,17 @@ func (c *Config) refuse(a *artifact, failed []check.Result) error {
 	for _, r := range failed {
 		names = append(names, r.Check)
 	}
+	if slices.Contains(names, "whole") {
+		return fmt.Errorf("%s was not uploaded: %s", a.path, failed[slices.Index(names, "whole")])
+	}
+	where := fmt.Sprintf("It is complete in %s, and was not uploaded", a.path)
+	if a.ready {
+		where = a.path + " was not uploaded"
+	}
 	quoted := strconv.Quote(strings.Join(names, `", "`))
 	quoted = strings.ReplaceAll(quoted, `\"`, `"`)
-	err := fmt.Errorf("the image fails checks: %s. It is complete in %s, and was not uploaded; %s says all about it. If it is meant so: ignore_checks = [%s]",
-		strings.Join(names, ", "), a.path, a.path+reportEnding, quoted)
+	err := fmt.Errorf("the image fails checks: %s. %s; %s says all about it. If it is meant so: ignore_checks = [%s]",
+		strings.Join(names, ", "), where, a.path+reportEnding, quoted)
 	if c.Upload == nil || c.Upload.Skipped() || isTemplate(c.Upload.Name) || isTemplate(c.Upload.Title) {
 		return err
 	}
