@@ -105,10 +105,10 @@ var badImages = map[string][]bad{
 	"package-manager": {{onDebian, without("usr/bin/dpkg-query"), "dpkg-query", nil}},
 	"one-kernel": {
 		{onRocky, known(func(f *facts.Facts) {
-			f.Tree.Packages = rpms("kernel", "kernel", "grub2-pc", "efibootmgr", "grub2-efi-x64", "shim-x64")
+			f.Tree.Packages = rpms("kernel", "kernel", "grub2-pc", "efibootmgr", "grub2-efi-x64", "shim-x64", "e2fsprogs")
 		}), "5.14.0-1.el9 and 5.14.0-2.el9", nil},
 		{onRocky, known(func(f *facts.Facts) {
-			f.Tree.Packages = rpms("kernel-core", "grub2-pc", "efibootmgr", "grub2-efi-x64", "shim-x64")
+			f.Tree.Packages = rpms("kernel-core", "grub2-pc", "efibootmgr", "grub2-efi-x64", "shim-x64", "e2fsprogs")
 		}), "no package is called kernel", nil},
 	},
 	"dracut":       {{onRocky, without("usr/bin/dracut"), "no dracut", nil}},
@@ -126,10 +126,13 @@ var badImages = map[string][]bad{
 		{whole, text("boot/initrd.img-6.1.0-1-amd64", ramdisk("virtio_blk", "nvme")), "no driver ahci", nil},
 		{onRocky, both(own, text("boot/initramfs-5.14.0-1.el9.x86_64.img", ramdisk("virtio_blk", "ahci")), text("etc/selinux/config", "")), "no driver nvme", nil},
 	},
-	"boot-packages": {{onDebian, text("var/lib/dpkg/status", dpkg("grub-pc", "efibootmgr")), "UEFI, curtin will install grub-efi-amd64, shim-signed", nil}},
-	"efi-vendor":    {{onRocky, both(without("boot/efi/EFI/rocky/shimx64.efi"), put(map[string]file{"boot/efi/EFI/other/shimx64.efi": {}})), "/boot/efi/EFI/rocky", nil}},
-	"selinux":       {{onRocky, own, "no file has a label", nil}},
-	"capabilities":  {{onRocky, put(map[string]file{"usr/bin/newuidmap": {mode: 0o755}}), "newuidmap", nil}},
+	"boot-packages": {
+		{onDebian, text("var/lib/dpkg/status", dpkg("grub-pc", "efibootmgr", "e2fsprogs")), "UEFI, curtin will install grub-efi-amd64, shim-signed", nil},
+		{onDebian, text("var/lib/dpkg/status", dpkg("grub-pc", "grub-efi-amd64", "efibootmgr", "shim-signed")), "for ext4", nil},
+	},
+	"efi-vendor":   {{onRocky, both(without("boot/efi/EFI/rocky/shimx64.efi"), put(map[string]file{"boot/efi/EFI/other/shimx64.efi": {}})), "/boot/efi/EFI/rocky", nil}},
+	"selinux":      {{onRocky, own, "no file has a label", nil}},
+	"capabilities": {{onRocky, put(map[string]file{"usr/bin/newuidmap": {mode: 0o755}}), "newuidmap", nil}},
 
 	"root-argument": {
 		{onDebian, text("etc/default/grub", "GRUB_CMDLINE_LINUX=\"ro root=/dev/mapper/vg-root\"\n"), "root=/dev/mapper/vg-root", nil},
@@ -203,6 +206,8 @@ var badImages = map[string][]bad{
 	"installer-folder":        {{whole, volume(1, func(v *facts.Volume) { v.Files = noCurtin }), "no partition has a folder /curtin", []string{"disk-hooks"}}},
 	"installer-folder-unseen": {{whole, both(without("etc/passwd", "etc/fstab"), volume(1, noFiles)), "partition 2 (ext4)", []string{"disk-hooks"}}},
 	"one-installer-folder":    {{whole, volume(0, func(v *facts.Volume) { v.Files = emptyCurtin }), "partition 1 and partition 2", []string{"efi-fallback"}}},
+	"sector-size":             {{whole, func(i *img) { i.disk.Sector = 4096 }, "sectors of 4096 bytes", nil}},
+	"mountable":               {{whole, volume(1, func(v *facts.Volume) { v.Type, v.Linux = "xfs", [2]int{5, 19} }), "partition 2 (xfs) is for Linux 5.19 and later, and Ubuntu 20.04 or 22.04", nil}},
 	"bootable":                {{whole, func(i *img) { i.disk.BootCode, i.disk.Volumes[0].Kind = false, "" }, "no EFI system partition", nil}},
 	"uefi":                    {{whole, volume(0, func(v *facts.Volume) { v.Kind = "" }), "no EFI system partition", nil}},
 	"efi-fallback": {

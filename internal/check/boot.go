@@ -145,22 +145,31 @@ func checkRamdiskDrivers(s *subject) []string {
 	return found
 }
 
-// bootPackages are what curtin wants, by family and firmware; of each list, one
-// is enough.
-var bootPackages = map[string][]struct {
-	firmware string
+// What packages are for.
+const (
+	forBIOS = "machines that start by BIOS"
+	forUEFI = "machines that start by UEFI"
+	forRoot = "ext4, which MAAS makes unless it is told otherwise"
+)
+
+// neededPackages are what curtin wants, by family; of each list, one is enough.
+var neededPackages = map[string][]struct {
+	purpose  string
 	packages [][]string
 }{
 	"debian": {
-		{"BIOS", [][]string{{"grub-pc"}}},
-		{"UEFI", [][]string{{"efibootmgr"}, {"grub-efi-amd64", "grub-efi-arm64"}, {"shim-signed"}}},
+		{forBIOS, [][]string{{"grub-pc"}}},
+		{forUEFI, [][]string{{"efibootmgr"}, {"grub-efi-amd64", "grub-efi-arm64"}, {"shim-signed"}}},
+		{forRoot, [][]string{{"e2fsprogs"}}},
 	},
 	"redhat": {
-		{"BIOS", [][]string{{"grub2-pc-modules", "grub2-pc"}}},
-		{"UEFI", [][]string{{"efibootmgr"}, {"grub2-efi-x64", "grub2-efi-aa64"}, {"shim-x64", "shim-aa64"}}},
+		{forBIOS, [][]string{{"grub2-pc-modules", "grub2-pc"}}},
+		{forUEFI, [][]string{{"efibootmgr"}, {"grub2-efi-x64", "grub2-efi-aa64"}, {"shim-x64", "shim-aa64"}}},
+		{forRoot, [][]string{{"e2fsprogs"}}},
 	},
 	"suse": {
-		{"UEFI", [][]string{{"efibootmgr"}, {"grub2-x86_64-efi", "grub2-arm64-efi"}}},
+		{forUEFI, [][]string{{"efibootmgr"}, {"grub2-x86_64-efi", "grub2-arm64-efi"}}},
+		{forRoot, [][]string{{"e2fsprogs"}}},
 	},
 }
 
@@ -169,8 +178,8 @@ func checkBootPackages(s *subject) []string {
 		return nil
 	}
 	var found []string
-	for _, b := range bootPackages[s.family()] {
-		if b.firmware == "BIOS" && s.Architecture != "" && s.Architecture != "amd64" {
+	for _, b := range neededPackages[s.family()] {
+		if b.purpose == forBIOS && s.Architecture != "" && s.Architecture != "amd64" {
 			continue
 		}
 		var missing []string
@@ -180,7 +189,7 @@ func checkBootPackages(s *subject) []string {
 			}
 		}
 		if len(missing) > 0 {
-			found = append(found, fmt.Sprintf("for machines that start by %s, curtin will install %s", b.firmware, strings.Join(missing, ", ")))
+			found = append(found, fmt.Sprintf("for %s, curtin will install %s", b.purpose, strings.Join(missing, ", ")))
 		}
 	}
 	return found

@@ -22,6 +22,13 @@ var diskChecks = []Check{
 		"curtin looks for the system on partitions alone, and the deployment fails",
 		"curtin, curtin/block/__init__.py, get_root_device; tried",
 	}, {
+		"sector-size", Warning, disk, func(s *subject) []string {
+			return one(s.Disk.Sector > 512, fmt.Sprintf("the partition table counts in sectors of %d bytes", s.Disk.Sector))
+		},
+		"build on a disk with sectors of 512 bytes, unless all machines have disks like this one",
+		"on a disk with sectors of 512 bytes, as nearly all show them, neither firmware nor Linux finds the partitions",
+		"UEFI Specification, 5.3",
+	}, {
 		"installer-folder", Error, disk, func(s *subject) []string {
 			return one(len(s.installers()) == 0 && len(s.unread()) == 0, "no partition has a folder /curtin")
 		},
@@ -43,6 +50,11 @@ var diskChecks = []Check{
 		"keep one of them",
 		"curtin takes the last one",
 		"curtin, curtin/block/__init__.py, get_root_device; tried",
+	}, {
+		"mountable", Warning, disk, checkMountable,
+		"make the file system without its newest features, as mkfs.xfs -i nrext64=0 -m bigtime=0,inobtcount=0 does, or have MAAS deploy with a newer Ubuntu",
+		"curtin, in the Ubuntu that deploys, cannot mount it: \"Did not find any filesystem\", and the deployment fails",
+		"xfs(5); curtin, curtin/block/__init__.py, get_root_device; the kernels that these Ubuntus came with",
 	}, {
 		"bootable", Error, disk, func(s *subject) []string {
 			esp := slices.ContainsFunc(s.Disk.Volumes, facts.Volume.IsESP)
@@ -77,6 +89,32 @@ var diskChecks = []Check{
 		"machines with a smaller disk cannot be deployed: dd ends with \"No space left on device\"",
 		"curtin, curtin/commands/block_meta.py, write_image_to_disk",
 	},
+}
+
+// ubuntus are those that MAAS deploys with, and the Linux that each came with.
+var ubuntus = []struct {
+	name  string
+	linux [2]int
+}{{"20.04", [2]int{5, 4}}, {"22.04", [2]int{5, 15}}, {"24.04", [2]int{6, 8}}}
+
+func checkMountable(s *subject) []string {
+	var found []string
+	for _, v := range s.Disk.Volumes {
+		if v.Installer() == "" {
+			continue // curtin mounts no other
+		}
+		var old []string
+		for _, u := range ubuntus {
+			if slices.Compare(u.linux[:], v.Linux[:]) < 0 {
+				old = append(old, u.name)
+			}
+		}
+		if len(old) > 0 {
+			found = append(found, fmt.Sprintf("%s (%s) is for Linux %d.%d and later, and Ubuntu %s came with an older one",
+				v.Name, v.Type, v.Linux[0], v.Linux[1], strings.Join(old, " or ")))
+		}
+	}
+	return found
 }
 
 // installers are the volumes that curtin would take.

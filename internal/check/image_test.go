@@ -145,7 +145,7 @@ func debian() img {
 		"boot/initrd.img-6.1.0-1-amd64": {text: ramdisk(drivers...)},
 		"curtin/curtin-hooks":           {mode: 0o755, text: "#!/bin/sh\n: kernel builtin_curthooks\n"},
 		"etc/default/grub":              {text: "GRUB_CMDLINE_LINUX_DEFAULT=\"quiet\"\n"},
-		"var/lib/dpkg/status":           {text: dpkg("grub-pc", "grub-efi-amd64", "efibootmgr", "shim-signed")},
+		"var/lib/dpkg/status":           {text: dpkg("grub-pc", "grub-efi-amd64", "efibootmgr", "shim-signed", "e2fsprogs")},
 	})
 	return img{files: files, target: check.Target{Filetype: "tgz", System: "custom", BaseImage: "ubuntu/noble", Architecture: "amd64"}}
 }
@@ -174,7 +174,7 @@ func rocky() img {
 	return img{
 		files: files, target: check.Target{Filetype: "tgz", System: "custom", BaseImage: "rhel/9", Architecture: "amd64"},
 		facts: func(f *facts.Facts) {
-			f.Tree.Packages = rpms("kernel", "grub2-pc-modules", "efibootmgr", "grub2-efi-x64", "shim-x64")
+			f.Tree.Packages = rpms("kernel", "grub2-pc-modules", "efibootmgr", "grub2-efi-x64", "shim-x64", "e2fsprogs")
 		},
 	}
 }

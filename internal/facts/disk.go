@@ -20,7 +20,8 @@ const bootCodeSize = 440
 type Disk struct {
 	Size     int64
 	Scheme   partition.Scheme
-	BootCode bool // a BIOS finds a program in the first sector
+	Sector   int64 // in bytes, as the partition table counts
+	BootCode bool  // a BIOS finds a program in the first sector
 	Volumes  []Volume
 	Notes    []string // what is odd about it, or could not be looked at
 }
@@ -33,6 +34,8 @@ type Volume struct {
 	UUID, Label, PartUUID, PartLabel string
 	Offset, Size                     int64
 	Partition                        bool // it has a number in the partition table
+	// Linux is the oldest that mounts it for writing, as {5, 19}; zero for any.
+	Linux [2]int
 	// State says why Linux would not mount it for writing, and what to do; "" if
 	// it would.
 	State string
@@ -51,7 +54,7 @@ func ReadDisk(ctx context.Context, d disk.Volume) (*Facts, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read partition table: %w", err)
 	}
-	f := &Facts{Disk: &Disk{Size: d.Size(), Scheme: table.Scheme, Notes: table.Warnings}}
+	f := &Facts{Disk: &Disk{Size: d.Size(), Scheme: table.Scheme, Sector: table.SectorSize, Notes: table.Warnings}}
 	code := make([]byte, min(bootCodeSize, d.Size()))
 	if _, err := d.ReadAt(code, 0); err != nil {
 		return nil, err
@@ -118,7 +121,8 @@ func readVolume(ctx context.Context, v *system.Volume) (Volume, error) {
 	case v.FS == nil:
 		one.Unread = "its file system is not read"
 	default:
-		one.UUID, one.Label = v.FS.Info().UUID, v.FS.Info().Label
+		info := v.FS.Info()
+		one.UUID, one.Label, one.Linux = info.UUID, info.Label, info.Linux
 		c := Collector{tree: newTree(), databases: map[string]database{}}
 		if err := c.top(ctx, v.FS); err != nil {
 			if ctx.Err() != nil {

@@ -47,6 +47,9 @@ type Info struct {
 	Label string
 	Root  uint64 // inode number of the root directory
 	Used  int64  // bytes in use, for an estimate of the work; 0 if unknown
+	// Linux is the oldest that mounts it for writing, as {5, 19}; zero if all do
+	// that matter.
+	Linux [2]int
 	// Warnings are things a person should know that do not hinder reading,
 	// such as errors recorded by the kernel or a journal that was replayed.
 	Warnings []string

@@ -18,12 +18,15 @@ const (
 
 	incompatFileType    = 0x1
 	incompatMetaUUID    = 0x4
+	incompatBigTime     = 0x8 // times beyond 2038
 	incompatNeedsRepair = 0x10
-	// incompatReadable are also sparse inodes (0x2), times beyond 2038 (0x8),
-	// large extent counts (0x20), exchange-range (0x40) and parent pointers
-	// (0x80).
+	incompatLargeCounts = 0x20 // of extents, nrext64
+	incompatExchange    = 0x40
+	incompatParent      = 0x80
+	// incompatReadable are also sparse inodes (0x2).
 	incompatReadable = 0xef
-	roKnown          = 0xf // finobt, rmapbt, reflink, inobtcount
+	roInodeCounts    = 0x8 // inobtcount
+	roKnown          = 0xf // finobt, rmapbt and reflink, too
 )
 
 // incompatNames are the names of features that cannot be read.
@@ -56,6 +59,20 @@ func (sb *superblock) checkFeatures() error {
 		return fmt.Errorf("features that cannot be read: %s", featureNames(unknown, incompatNames, "incompat"))
 	}
 	return nil
+}
+
+// linux is the oldest Linux that mounts a file system with these features for
+// writing, from the kernel's history.
+func (sb *superblock) linux() [2]int {
+	switch {
+	case sb.incompat&(incompatExchange|incompatParent) != 0:
+		return [2]int{6, 10}
+	case sb.incompat&incompatLargeCounts != 0:
+		return [2]int{5, 19}
+	case sb.incompat&incompatBigTime != 0 || sb.roCompat&roInodeCounts != 0:
+		return [2]int{5, 10}
+	}
+	return [2]int{}
 }
 
 // featureNames lists the features of a set; those without a name are called by

@@ -242,3 +242,19 @@ func TestRefusedInodes(t *testing.T) {
 		t.Error("an inode of elsewhere is a directory")
 	}
 }
+
+// The kernel that mounts a file system is known by its features.
+func TestLinux(t *testing.T) {
+	fstest.RequireTool(t, "mkfs.xfs")
+	for options, want := range map[string][2]int{
+		"-m crc=0":                               {},
+		"-m bigtime=0,inobtcount=0 -i nrext64=0": {},
+		"-m bigtime=1,inobtcount=0 -i nrext64=0": {5, 10},
+		"-m bigtime=0,inobtcount=1 -i nrext64=0": {5, 10},
+		"-i nrext64=1":                           {5, 19},
+	} {
+		if got := open(t, fstest.Image(t, 300<<20, mkfs(options)...)).Info().Linux; got != want {
+			t.Errorf("%s: Linux %v, want %v", options, got, want)
+		}
+	}
+}

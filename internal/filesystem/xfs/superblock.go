@@ -184,6 +184,7 @@ func (sb *superblock) info() filesystem.Info {
 	if idle := sb.free + uint64(sb.logBlocks); idle > sb.free && idle < sb.blocks {
 		info.Used = int64(sb.blocks-idle) * sb.blockSize
 	}
+	info.Linux = sb.linux()
 	if unknown := sb.roCompat &^ roKnown; unknown != 0 {
 		info.Warnings = append(info.Warnings, "unknown features, harmless for reading: "+featureNames(unknown, nil, "ro_compat"))
 	}
