@@ -11,9 +11,10 @@ packages=(
   mmdebstrap uidmap debian-archive-keyring fdisk gdisk e2fsprogs dosfstools mtools
   xorriso qemu-system-x86 ovmf swtpm qemu-system-arm qemu-efi-aarch64
   # tests and benchmarks: makers of disks, and other readers to compare with
-  acl attr btrfs-progs busybox-static bzip2 cpio curl db-util fuse2fs grub-efi-amd64-signed gzip
+  acl attr btrfs-progs busybox-static bzip2 cpio curl db-util fuse2fs grub-efi-amd64-signed gzip isolinux
   libarchive-tools libcap2-bin libhivex-bin libwin-hivex-perl lvm2 lz4 mdadm ntfs-3g openssl pigz
-  procps python3 python3-venv rpm shellcheck shim-signed sqlite3 time util-linux xfsprogs xz-utils zstd
+  procps python3 python3-venv rpm shellcheck shim-signed sqlite3 syslinux-common time
+  util-linux xfsprogs xz-utils zstd
 )
 
 command -v go >/dev/null || {

@@ -80,26 +80,29 @@ source "maas-qemu" "esxi" {
 build {
   sources = ["source.maas-qemu.esxi"]
 
-  post-processor "maas-image" {
-    filetype = "ddgz"
-    output   = var.filename != "" ? var.filename : "${var.name}.dd.gz"
+  post-processors {
+    post-processor "maas-image" {
+      filetype = "ddgz"
+      output   = var.filename != "" ? var.filename : "${var.name}.dd.gz"
 
-    # Onto the volume that ESXi calls altbootbank, from where its first boot runs them.
-    curtin_hooks = "${path.root}/curtin"
-    root         = "6"
+      # Onto the volume that ESXi calls altbootbank, from where its first boot runs them.
+      curtin_hooks = "${path.root}/curtin"
+      root         = "6"
 
-    # To the region that MAAS_URL and MAAS_API_KEY name, if they are set.
-    upload {
-      optional     = true
-      name         = var.maas_name
-      title        = var.title
-      architecture = "amd64/generic"
+      # To the region that MAAS_URL and MAAS_API_KEY name, if they are set.
+      upload {
+        optional     = true
+        name         = var.maas_name
+        title        = var.title
+        architecture = "amd64/generic"
+      }
     }
-  }
 
-  # A password that was generated is told once, here, and kept nowhere.
-  post-processor "shell-local" {
-    environment_vars = ["GENERATED=${var.root_password == "" && var.kickstart == "" ? local.generated : ""}"]
-    inline           = ["test -z \"$GENERATED\" || echo \"root's password in the image: $GENERATED\""]
+    # A password that was generated is told once, here, and kept nowhere. After the image:
+    # by itself, this post-processor would keep the build's disk.
+    post-processor "shell-local" {
+      environment_vars = ["GENERATED=${var.root_password == "" && var.kickstart == "" ? local.generated : ""}"]
+      inline           = ["test -z \"$GENERATED\" || echo \"root's password in the image: $GENERATED\""]
+    }
   }
 }

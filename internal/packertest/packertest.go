@@ -45,6 +45,12 @@ func (p Packer) InstallQEMU() {
 	p.Must("plugins", "install", "--path", tool(p.t, "packer-plugin-qemu"), "github.com/hashicorp/qemu")
 }
 
+// InstallAnsible installs the plugin for Ansible too.
+func (p Packer) InstallAnsible() {
+	p.t.Helper()
+	p.Must("plugins", "install", "--path", tool(p.t, "packer-plugin-ansible"), "github.com/hashicorp/ansible")
+}
+
 // tool is a program that `make tools` builds.
 func tool(t *testing.T, name string) string {
 	t.Helper()

@@ -92,6 +92,25 @@ func (f files) boot(folder string) {
 	f.copy("/boot", "initrd.img-", filepath.Join(folder, "initrd.img"))
 }
 
+// drivers copies drivers of the system's kernel, and says where they are.
+func (f files) drivers(names ...string) []string {
+	f.t.Helper()
+	var version string
+	for line := range strings.Lines(f.command("ls -p /usr/lib/modules")) {
+		if fields := strings.Split(line, "/"); len(fields) > 5 && !strings.HasPrefix(fields[5], ".") {
+			version = fields[5]
+		}
+	}
+	dir := f.t.TempDir()
+	var paths []string
+	for _, name := range names {
+		path := filepath.Join(dir, filepath.Base(name)+".ko")
+		f.command("dump /usr/lib/modules/" + version + "/kernel/" + name + ".ko " + path)
+		paths = append(paths, path)
+	}
+	return paths
+}
+
 // makeISO makes an ISO of a folder; options are mkisofs's.
 func makeISO(t *testing.T, tree, label string, options ...string) string {
 	t.Helper()

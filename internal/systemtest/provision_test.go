@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/packer-maas/packer-plugin-maas/internal/exampletest"
 	"github.com/packer-maas/packer-plugin-maas/internal/packertest"
 )
 
@@ -16,10 +17,12 @@ import (
 func TestProvision(t *testing.T) {
 	debian := system(t)
 	packer := packertest.New(t)
+	packer.InstallAnsible()
 	iso, key, folder := open(t, debian).iso(), key(t), t.TempDir()
 	said := packer.Must("build", "-var", "disk="+debian, "-var", "iso="+iso, "-var", "key="+key, "-var", "folder="+folder,
+		"-var", "ansible="+exampletest.PythonTool(t, "ansible-playbook"),
 		"testdata/provision.pkr.hcl")
-	for _, want := range []string{"Installing the account packer", "provisioned as packer", "Removing the account of the build"} {
+	for _, want := range []string{"Installing the account packer", "provisioned as packer", "failed=0", "Removing the account of the build"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it did not say %q:\n%s", want, said)
 		}
@@ -35,6 +38,9 @@ func checkBuilt(t *testing.T, built files) {
 	t.Helper()
 	if got := built.command("cat /opt/provisioned"); !strings.Contains(got, "by packer, with sudo") {
 		t.Errorf("/opt/provisioned: %q", got)
+	}
+	if got := built.command("cat /opt/ansible"); !strings.Contains(got, "Debian 12, by root") {
+		t.Errorf("/opt/ansible: %q", got)
 	}
 	for _, path := range []string{"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid"} {
 		text := built.command("cat " + path)

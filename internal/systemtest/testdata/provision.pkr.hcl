@@ -2,7 +2,8 @@
 
 packer {
   required_plugins {
-    maas = { version = ">= 0.1.0", source = "github.com/packer-maas/maas" }
+    maas    = { version = ">= 0.1.0", source = "github.com/packer-maas/maas" }
+    ansible = { version = ">= 1.0.0", source = "github.com/hashicorp/ansible" }
   }
 }
 
@@ -10,6 +11,7 @@ variable "disk" { type = string }
 variable "iso" { type = string }
 variable "key" { type = string }
 variable "folder" { type = string }
+variable "ansible" { type = string }
 
 source "maas-qemu" "debian" {
   architecture = "amd64"
@@ -51,6 +53,15 @@ build {
       # What the build's network was for.
       "sudo rm /etc/netplan/50-build.yaml /etc/cloud/cloud-init.disabled",
     ]
+  }
+
+  provisioner "ansible" {
+    command       = var.ansible
+    playbook_file = "${path.root}/playbook.yml"
+    user          = "packer"
+
+    # Straight to the machine: the plugin's own server has keys that ssh no longer takes.
+    use_proxy = false
   }
 
   post-processor "maas-image" {
