@@ -93,6 +93,19 @@ rm -rf /var/cache/yum /var/cache/dnf /var/log/anaconda
 %{ if provision ~}
 echo '${build_account} ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/${build_account}
 chmod 0440 /etc/sudoers.d/${build_account}
+
+# The one boot of the build goes without cloud-init, which would forbid passwords for ssh,
+# and wait for MAAS. What leaves it out removes itself in that boot.
+touch /etc/cloud/cloud-init.disabled
+cat >/etc/systemd/system/build-boot.service <<'END'
+[Unit]
+Description=Have cloud-init run from the next boot on
+After=cloud-init.target cloud-final.service
+[Service]
+Type=oneshot
+ExecStart=/bin/rm -f /etc/cloud/cloud-init.disabled /etc/systemd/system/build-boot.service /etc/systemd/system/multi-user.target.wants/build-boot.service
+END
+ln -s /etc/systemd/system/build-boot.service /etc/systemd/system/multi-user.target.wants/
 %{ endif ~}
 passwd --delete root
 passwd --lock root

@@ -63,17 +63,18 @@ func TestKickstarts(t *testing.T) {
 func checkKickstart(t *testing.T, name, text string) {
 	t.Helper()
 	for what, is := range map[string]bool{
-		"a locked root":                strings.Contains(text, "\npasswd --lock root\n"),
-		"a build account":              strings.Contains(text, "\nuser --name=packer ") == (name == "provision"),
-		"a proxy":                      strings.Contains(text, `--proxy="http://proxy.example:3128"`) == (name == "mirror" && strings.Contains(text, "url --url")),
-		"a proxy for what is no URL":   !strings.Contains(text, `--baseurl="file:///run/install/repo/addons/HighAvailability" --proxy`),
-		"one source of packages":       strings.Contains(text, "\ncdrom\n") != strings.Contains(text, "\nurl --url="),
-		"an address not filled in":     !strings.Contains(text, "$basearch"),
-		"the packages of one machine":  strings.Contains(text, "shim-aa64\n") == (name == "arm64") && strings.Contains(text, "grub2-pc\n") != (name == "arm64"),
-		"the user's own packages":      strings.Contains(text, "\n-tar\n%end") == (name == "arm64"),
-		"an initial RAM disk for all":  strings.Contains(text, "--no-hostonly"),
-		"exactly one package kernel":   strings.Count(text, "\nkernel\n") == 1,
-		"a mirror in place of another": name != "mirror" || !strings.Contains(text, "url --url") || strings.Contains(text, `url --url="http://mirror.example/el/`),
+		"a locked root":                  strings.Contains(text, "\npasswd --lock root\n"),
+		"a build account":                strings.Contains(text, "\nuser --name=packer ") == (name == "provision"),
+		"cloud-init in the build's boot": strings.Contains(text, "\ntouch /etc/cloud/cloud-init.disabled\n") == (name == "provision"),
+		"a proxy":                        strings.Contains(text, `--proxy="http://proxy.example:3128"`) == (name == "mirror" && strings.Contains(text, "url --url")),
+		"a proxy for what is no URL":     !strings.Contains(text, `--baseurl="file:///run/install/repo/addons/HighAvailability" --proxy`),
+		"one source of packages":         strings.Contains(text, "\ncdrom\n") != strings.Contains(text, "\nurl --url="),
+		"an address not filled in":       !strings.Contains(text, "$basearch"),
+		"the packages of one machine":    strings.Contains(text, "shim-aa64\n") == (name == "arm64") && strings.Contains(text, "grub2-pc\n") != (name == "arm64"),
+		"the user's own packages":        strings.Contains(text, "\n-tar\n%end") == (name == "arm64"),
+		"an initial RAM disk for all":    strings.Contains(text, "--no-hostonly"),
+		"exactly one package kernel":     strings.Count(text, "\nkernel\n") == 1,
+		"a mirror in place of another":   name != "mirror" || !strings.Contains(text, "url --url") || strings.Contains(text, `url --url="http://mirror.example/el/`),
 	} {
 		if !is {
 			t.Errorf("not as it should be: %s\n%s", what, text)

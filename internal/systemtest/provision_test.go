@@ -19,8 +19,13 @@ func TestProvision(t *testing.T) {
 	packer := packertest.New(t)
 	packer.InstallAnsible()
 	iso, key, folder := open(t, debian).iso(), key(t), t.TempDir()
+	kickstart := filepath.Join(folder, "ks.cfg")
+	text := exampletest.Evaluate(t, "el", "local.kickstart", []string{"region.pkr.hcl"}, "-var-file="+exampletest.Variables(t, "el")["rocky9"], "-var", "provision=true")
+	if err := os.WriteFile(kickstart, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	said := packer.Must("build", "-var", "disk="+debian, "-var", "iso="+iso, "-var", "key="+key, "-var", "folder="+folder,
-		"-var", "ansible="+exampletest.PythonTool(t, "ansible-playbook"),
+		"-var", "kickstart="+kickstart, "-var", "ansible="+exampletest.PythonTool(t, "ansible-playbook"),
 		"testdata/provision.pkr.hcl")
 	for _, want := range []string{"Installing the account packer", "provisioned as packer", "failed=0", "Removing the account of the build"} {
 		if !strings.Contains(said, want) {
@@ -54,7 +59,11 @@ func checkBuilt(t *testing.T, built files) {
 	if text := built.command("cat /etc/passwd"); !strings.Contains(text, "root:x:0:0:") {
 		t.Errorf("/etc/passwd:\n%s", text)
 	}
-	for path, want := range map[string]bool{"/home": true, "/home/packer": false, "/etc/sudoers.d/packer": false, "/etc/sudoers.d/README": true} {
+	for path, want := range map[string]bool{
+		"/home": true, "/home/packer": false, "/etc/sudoers.d/packer": false, "/etc/sudoers.d/README": true,
+		"/etc/cloud/cloud.cfg": true, "/etc/cloud/cloud-init.disabled": false, "/var/lib/cloud/instance": false,
+		"/etc/systemd/system/build-boot.service": false, "/etc/systemd/system/multi-user.target.wants/build-boot.service": false,
+	} {
 		if got := built.exists(path); got != want {
 			t.Errorf("%s: is there: %v", path, got)
 		}

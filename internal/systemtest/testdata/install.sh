@@ -12,8 +12,11 @@ echo 'packer ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/packer
 printf '%s\n' '%operators ALL=(ALL) ALL' 'packer ALL=(operator) ALL' >/etc/sudoers.d/others
 chmod 440 /etc/sudoers.d/packer /etc/sudoers.d/others
 
-# Without its data source, cloud-init brings neither a network nor host keys.
-touch /etc/cloud/cloud-init.disabled
+# What the kickstart of Enterprise Linux does about cloud-init: without it, there are
+# neither a network nor host keys.
+sed -n '/^touch .*cloud-init.disabled$/,/^ln -s /p' /mnt/ks.cfg >/tmp/boot.sh
+grep -q '^ln -s ' /tmp/boot.sh
+sh -e /tmp/boot.sh
 cat >/etc/netplan/50-build.yaml <<'END'
 network:
   version: 2

@@ -12,6 +12,7 @@ variable "iso" { type = string }
 variable "key" { type = string }
 variable "folder" { type = string }
 variable "ansible" { type = string }
+variable "kickstart" { type = string }
 
 source "maas-qemu" "debian" {
   architecture = "amd64"
@@ -25,7 +26,7 @@ source "maas-qemu" "debian" {
   kernel_arguments = "root=LABEL=root rw quiet init=/bin/sh -- -c \"mount -r LABEL=OEMDRV /mnt && exec sh /mnt/install.sh\""
   seed {
     label   = "OEMDRV"
-    files   = { "install.sh" = "${path.root}/install.sh" }
+    files   = { "install.sh" = "${path.root}/install.sh", "ks.cfg" = var.kickstart }
     content = { "authorized_keys" = file("${var.key}.pub") }
   }
   qemu_img_args {
@@ -51,7 +52,7 @@ build {
       "! ls /dev/disk/by-label/OEMDRV",
       "echo by packer, with sudo | sudo tee /opt/provisioned",
       # What the build's network was for.
-      "sudo rm /etc/netplan/50-build.yaml /etc/cloud/cloud-init.disabled",
+      "sudo rm /etc/netplan/50-build.yaml",
     ]
   }
 
