@@ -105,8 +105,9 @@ class Hooks(Deployed):
                 self.check_script()
 
     def check_options(self):
-        for name in ("cloudbase-init.conf", "cloudbase-init-unattend.conf"):
+        for name, patience in (("cloudbase-init.conf", 300), ("cloudbase-init-unattend.conf", 60)):
             options = self.options(name)
+            self.assertEqual(options.retry_count * options.retry_count_interval, patience)
             self.assertEqual(options.metadata_services, ["cloudbaseinit.metadata.services.maasservice.MaaSHttpService"])
             self.assertEqual((options.username, options.groups), ("operator", ["Administrators"]))
             self.assertIn("\r\n# what to run\r\n", self.read(HOME + "/conf/" + name))

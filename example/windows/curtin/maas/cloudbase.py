@@ -13,6 +13,9 @@ PLUGINS = (
     "cloudbaseinit.plugins.common.userdata.UserDataPlugin",
     "cloudbaseinit.plugins.common.localscripts.LocalScriptsPlugin",
 )
+# How often MAAS is asked, every five seconds: a network can take minutes to come up, and
+# Cloudbase-Init does not come back before the next start. Windows waits for the first one.
+PATIENCE = {"cloudbase-init-unattend.conf": 12, "cloudbase-init.conf": 60}
 # The names that the options had before 0.9.12, in the section DEFAULT.
 OLD = ("maas_metadata_url", "maas_oauth_consumer_key", "maas_oauth_consumer_secret", "maas_oauth_token_key", "maas_oauth_token_secret")
 
@@ -96,12 +99,15 @@ class Cloudbase(object):
     def configure(self, source, username, log):
         """Points Cloudbase-Init to MAAS, when Windows sets itself up and when it runs."""
         scripts = self.scripts()
-        for name in ("cloudbase-init.conf", "cloudbase-init-unattend.conf"):
+        for name in sorted(PATIENCE):
             path = self._file(name)
             if path is None:
                 log("%s is not there: Cloudbase-Init waits for Windows to be up" % name)
                 continue
             options = Options(self.volume.read(path))
+            if options.get("DEFAULT", "retry_count") is None:
+                options.set("DEFAULT", "retry_count", PATIENCE[name])
+                options.set("DEFAULT", "retry_count_interval", 5)
             point_to_maas(options, source)
             if username:
                 options.set("DEFAULT", "username", username)
