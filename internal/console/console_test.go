@@ -76,8 +76,10 @@ func TestSigns(t *testing.T) {
 		"grub rescue>": Failure,
 		"BdsDxe: No bootable option or device was found.": Failure,
 		"No bootable device.":                             Failure,
-		"The installation was stopped due to an error which occurred while running in non-interactive cmdline mode.": Failure,
-		"The following error occurred while parsing the kickstart file:":                                             Failure,
+		`BdsDxe: starting Boot0000 "UiApp" from Fv(7CB8BDC9-F8EB-4F34-AAEA-3EE4AF6516A1)/FvFile(462CAA21-7614-4503-836E-8AB6F4662331)`: Failure,
+		`BdsDxe: starting Boot0002 "UEFI QEMU DVD-ROM QM00003 " from PciRoot(0x0)/Pci(0x1F,0x2)/Sata(0x1,0xFFFF,0x0)`:                  Nothing,
+		"The installation was stopped due to an error which occurred while running in non-interactive cmdline mode.":                   Failure,
+		"The following error occurred while parsing the kickstart file:":                                                               Failure,
 		"An unknown error has occurred":                                          Failure,
 		"finish: subiquity/Install/install/curtin_install: FAIL: ":               Failure,
 		"finish: subiquity/Refresh/check_for_update: FAIL: ":                     Nothing, // it goes on

@@ -37,7 +37,7 @@ var table = []pattern{
 	sign(Failure, "the system is in an emergency shell", `You are in emergency mode|Entering emergency mode|Give root password for maintenance|Press Enter for maintenance`),
 	sign(Failure, "the initial RAM disk gave up, and is in a shell", `^\(initramfs\)|^dracut:/#|Dropping to a shell!`),
 	sign(Failure, "the boot loader gave up, and is in a shell", `^grub( rescue)?>\s*$|^error: no such (device|partition)|^UEFI Interactive Shell`),
-	sign(Failure, "the firmware found nothing to start", `^No bootable device|BdsDxe: No bootable option`),
+	sign(Failure, "the firmware found nothing to start", `^No bootable device|BdsDxe: (No bootable option|starting Boot\w+ "(UiApp|EFI Internal Shell)")`),
 	sign(Halted, "the system has halted", `reboot: System halted|^System halted\.?$|The operating system has halted`),
 
 	// anaconda
