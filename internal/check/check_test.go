@@ -10,8 +10,9 @@ import (
 	"github.com/packer-maas/packer-plugin-maas/internal/facts"
 )
 
-// Good images have no findings.
+// Good images have no findings, and each check passes one of them.
 func TestGoodImagesPass(t *testing.T) {
+	passed := map[string]bool{}
 	withPython := debian()
 	python("curtin/curtin-hooks", "if (kernel := print):\n    kernel(f'{builtin_curthooks!r}')\n")(&withPython)
 	for name, i := range map[string]img{"debian": debian(), "python": withPython, "rocky": rocky(), "disguised": disguised(), "whole": whole(t), "windows": windows(t)} {
@@ -22,10 +23,16 @@ func TestGoodImagesPass(t *testing.T) {
 			}
 			if r.Outcome == check.Passed {
 				fits++
+				passed[r.Check] = true
 			}
 		}
 		if fits < 5 {
 			t.Errorf("%s: only %d checks were asked", name, fits)
+		}
+	}
+	for _, name := range check.Names() {
+		if !passed[name] {
+			t.Errorf("%s: no image passes it", name)
 		}
 	}
 }
