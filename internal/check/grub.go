@@ -84,7 +84,7 @@ func (s *subject) grubLines(pattern *regexp.Regexp) []string {
 // checkEntries looks at the boot loader's entries, unless GRUB does not read
 // them or the hooks know of them.
 func checkEntries(s *subject) []string {
-	if slices.Contains(s.grubSettings(), "GRUB_ENABLE_BLSCFG=false") || s.hookDoes("loader/entries", "grubby", "kernel-install", "update-bls-cmdline") {
+	if slices.Contains(s.grubSettings(grubDefaults...), "GRUB_ENABLE_BLSCFG=false") || s.hookDoes("loader/entries", "grubby", "kernel-install", "update-bls-cmdline") {
 		return nil
 	}
 	var found []string
@@ -109,10 +109,10 @@ func checkWrapper(s *subject) []string {
 	return one(strings.Contains(s.Tree.Text(at), "configfile"), "/"+at+" leads to another grub.cfg, and the image's grub2-mkconfig refuses to overwrite it")
 }
 
-// grubSettings are the lines of all files of settings, without quotes.
-func (s *subject) grubSettings() []string {
+// grubSettings are the lines of files of settings, without quotes.
+func (s *subject) grubSettings(files ...string) []string {
 	var settings []string
-	for _, text := range s.Tree.Texts(grubDefaults...) {
+	for _, text := range s.Tree.Texts(files...) {
 		for _, line := range lines(text.Content) {
 			settings = append(settings, strings.NewReplacer(`"`, "", "'", "").Replace(line))
 		}
@@ -131,7 +131,7 @@ func checkDefaultArguments(s *subject) []string {
 		return nil
 	}
 	var found []string
-	for _, line := range s.grubSettings() {
+	for _, line := range s.grubSettings(grubDefaults[0]) { // what is in grub.d stays
 		value, ok := strings.CutPrefix(line, "GRUB_CMDLINE_LINUX_DEFAULT=")
 		if !ok {
 			continue

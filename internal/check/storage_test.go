@@ -41,8 +41,9 @@ var initProgram = file{text: program, mode: 0o755}
 // What curtin puts its own in place of is no finding, nor is what a system
 // brings by itself.
 var unsuspicious = map[string]func(*img){
-	"the installer's defaults": text("etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=\"splash=silent resume=/dev/disk/by-uuid/1 root=UUID=1 mitigations=auto quiet\"\n"),
-	"no proxy":                 text("etc/sysconfig/proxy", "PROXY_ENABLED=\"no\"\nHTTP_PROXY=\"\"\nHTTPS_PROXY=''\nhttp_proxy=\"$HTTP_PROXY\"\n"),
+	"the installer's defaults":                 text("etc/default/grub", "GRUB_CMDLINE_LINUX_DEFAULT=\"splash=silent resume=/dev/disk/by-uuid/1 root=UUID=1 mitigations=auto quiet\"\n"),
+	"arguments that stay":                      text("etc/default/grub.d/50-x.cfg", "GRUB_CMDLINE_LINUX_DEFAULT=\"hugepages=4\"\n"),
+	"no proxy":                                 text("etc/sysconfig/proxy", "PROXY_ENABLED=\"no\"\nHTTP_PROXY=\"\"\nHTTPS_PROXY=''\nhttp_proxy=\"$HTTP_PROXY\"\n"),
 	"a wrapper that grub2-mkconfig overwrites": text("boot/efi/EFI/rocky/grub.cfg", stub),
 	"hooks that remove the wrapper": both(put(map[string]file{"curtin/curtin-hooks": {mode: 0o755, text: "#!/bin/sh\nrm EFI/rocky/grub.cfg; builtin_curthooks\n"}}),
 		text("usr/sbin/grub2-mkconfig", guarded), text("boot/efi/EFI/rocky/grub.cfg", stub)),
