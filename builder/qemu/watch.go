@@ -127,7 +127,9 @@ func (w *watch) add(line string) {
 	if line = console.Bare(line); line == "" {
 		return
 	}
-	w.remember(line)
+	if !console.Drawing(line) {
+		w.remember(line)
+	}
 	if w.level == consoleAll || w.level == consoleNormal && w.filter.Keep(line) {
 		w.ui.Say(line)
 	}

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -104,6 +106,35 @@ func TestSigns(t *testing.T) {
 	}
 }
 
+// Excerpts of what real systems have said on a serial console, as Lines makes
+// lines of it: the first sign that decides is the right one.
+func TestRealConsoles(t *testing.T) {
+	reader, err := NewReader(nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"debian-installer-mirror":   "Bad archive mirror",
+		"debian-installer-preseed":  "Failed to retrieve the preconfiguration file",
+		"debian-installer-download": "The installer failed to download a file from the mirror. This may be",
+		"linux-root":                "[    7.332509] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
+	} {
+		text, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for line := range strings.Lines(string(text)) {
+			if line = Bare(strings.TrimSuffix(line, "\n")); got == "" && reader.Line(line).Kind == Failure {
+				got = line
+			}
+		}
+		if got != want {
+			t.Errorf("%s: it is %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestWrongExpression(t *testing.T) {
 	for _, lists := range [][3][]string{{{"("}, nil, nil}, {nil, {"("}, nil}, {nil, nil, {"("}}} {
 		if _, err := NewReader(lists[0], lists[1], lists[2]); err == nil {
@@ -136,6 +167,7 @@ func TestFilter(t *testing.T) {
 		{"[  OK  ] Started Journal Service.", false},
 		{"         Starting Journal Service...", false},
 		{"│ ███████ 45% │", false},
+		{"[           (0*start)                          ][ Nov 25 19:46 ]", false},
 		{"[            (1*installer)  2 shell  3 shell  4- log           ][ Nov 25 19:20 ]", false},
 		{"Installing bash", true},
 		{"Installing bash", false},

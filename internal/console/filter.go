@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// Drawing says whether a line is nothing but frames, bars and numbers.
+func Drawing(line string) bool { return frames.MatchString(line) }
+
 // Filter leaves out what nobody wants to read while all goes well.
 type Filter struct {
 	recent []string
@@ -18,7 +21,7 @@ var (
 	kernelLine = regexp.MustCompile(`^\[ *\d+\.\d{3,}\]`)
 	systemd    = regexp.MustCompile(`^\[ {1,2}OK {1,2}\]|^ *(Starting|Mounting|Stopping|Unmounting) .*\.\.\.$`)
 	// The last line of debian-installer's screen, with a clock.
-	windows = regexp.MustCompile(`\(1\*installer\)`)
+	windows = regexp.MustCompile(`^\[.*\]\[ .*\d:\d\d \]$`)
 	// A line of nothing but frames, bars and percentages.
 	frames = regexp.MustCompile(`^[\s\p{P}\p{S}\d]*$`)
 )
@@ -38,7 +41,7 @@ func Bare(line string) string {
 
 // Keep says whether a line is worth being shown.
 func (f *Filter) Keep(line string) bool {
-	if kernelLine.MatchString(line) || systemd.MatchString(line) || frames.MatchString(line) || windows.MatchString(line) {
+	if kernelLine.MatchString(line) || systemd.MatchString(line) || Drawing(line) || windows.MatchString(line) {
 		return false
 	}
 	if slices.Contains(f.recent, line) {

@@ -32,8 +32,8 @@ type pattern struct {
 // table are the lines that systems and installers are known to write. A line
 // is here as a failure only if nothing goes on by itself after it.
 var table = []pattern{
-	sign(Failure, "the kernel panicked", `Kernel panic - not syncing`),
 	sign(Failure, "the kernel found no root file system", `VFS: Unable to mount root fs`),
+	sign(Failure, "the kernel panicked", `Kernel panic - not syncing`),
 	sign(Failure, "the system is in an emergency shell", `You are in emergency mode|Entering emergency mode|Give root password for maintenance|Press Enter for maintenance`),
 	sign(Failure, "the initial RAM disk gave up, and is in a shell", `^\(initramfs\)|^dracut:/#|Dropping to a shell!`),
 	sign(Failure, "the boot loader gave up, and is in a shell", `^grub( rescue)?>\s*$|^error: no such (device|partition)|^UEFI Interactive Shell`),
@@ -56,7 +56,7 @@ var table = []pattern{
 	sign(Progress, "the Ubuntu installer is done", `finish: subiquity/Install/install: SUCCESS|subiquity/Shutdown/shutdown`),
 
 	// debian-installer
-	sign(Failure, "the Debian installer failed", `An installation step failed|Installation step failed|Failed to retrieve the preconfiguration file|Bad archive mirror|No root file system is defined|Unable to install GRUB in|No kernel modules were found`),
+	sign(Failure, "the Debian installer failed", `An installation step failed|Installation step failed|Failed to retrieve the preconfiguration file|Bad archive mirror|The installer failed to download a file|No root file system is defined|Unable to install GRUB in|No kernel modules were found`),
 	sign(Progress, "the Debian installer is done", `^Finishing the installation|Installation is complete`),
 
 	// AutoYaST, linuxrc
