@@ -20,4 +20,4 @@ foreach ($file in 'Python\Scripts\cloudbase-init.exe', 'conf\cloudbase-init-unat
 # Its work is on the machines; it waits there by itself until Windows is set up.
 Stop-Service -Name cloudbase-init -Force
 Set-Service -Name cloudbase-init -StartupType Automatic
-Remove-Item -Path "$installed\log\*" -Force
+Remove-Item -Path "$installed\log\*" -Force -ErrorAction SilentlyContinue

@@ -20,7 +20,7 @@ Remove-ItemProperty -Path 'HKLM:\SOFTWARE\Policies\Microsoft\WindowsStore' -Name
 Remove-ItemProperty -Path 'HKLM:\SOFTWARE\Policies\Microsoft\Windows\CloudContent' -Name 'DisableWindowsConsumerFeatures' -ErrorAction SilentlyContinue
 
 $windows = $env:SystemRoot
-Stop-Service -Name wuauserv -Force
+Stop-Service -Name wuauserv -Force -ErrorAction SilentlyContinue
 foreach ($path in @(
         "$windows\SoftwareDistribution\Download\*"
         "$windows\Panther\*unattend*.xml", "$windows\Panther\Unattend", "$windows\System32\Sysprep\*unattend*.xml" # with passwords
