@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -191,5 +192,25 @@ func TestSystemsAsInstalled(t *testing.T) {
 				t.Errorf("found are %q, want %q", found, s.want)
 			}
 		})
+	}
+}
+
+// The hooks of our own examples are taken for what they do: what they deal with
+// at the deployment is no finding.
+func TestExamplesHooks(t *testing.T) {
+	for name, images := range map[string][]img{"demo": {debian()}, "el": {rocky(), disguised()}} {
+		content, err := os.ReadFile("../../example/" + name + "/curtin/curtin-hooks")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range images {
+			both(put(map[string]file{"curtin/curtin-hooks": {mode: 0o755, text: string(content)}}),
+				text("usr/sbin/grub2-mkconfig", guarded), text("boot/efi/EFI/rocky/grub.cfg", stub))(&i)
+			for _, r := range i.run(t) {
+				if r.Outcome == check.Failed {
+					t.Errorf("%s: %s", name, r)
+				}
+			}
+		}
 	}
 }
