@@ -162,8 +162,6 @@ LABEL hddboot
 func TestESXi(t *testing.T) {
 	debian := open(t, system(t))
 	packer := packertest.New(t)
-	const version = "esxi6.7"
-	variables := "-var-file=" + exampletest.Variables(t, "esxi")[version]
 	tree := t.TempDir()
 	debian.boot(tree)
 	standIn(t, filepath.Join(tree, "initrd.img"), "testdata/esxi.sh", debian.drivers("fs/fat/fat", "fs/fat/vfat", "fs/nls/nls_cp437", "fs/nls/nls_ascii")...)
@@ -171,10 +169,15 @@ func TestESXi(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(tree, "isolinux.cfg"), []byte(menu), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	size := strings.TrimSpace(exampletest.Evaluate(t, "esxi", "var.disk_size", nil, variables, "-var", "vmware_esxi_iso_path=x"))
-	pieces(t, vmware.Disk(t, size, vmware.Layouts[version]), filepath.Join(tree, "disk"))
-	iso := makeISO(t, tree, "ESXI", "-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table")
-	buildIn(t, packer, version, version+".dd.gz", []string{
-		"esxi: the licence is accepted", "esxi: installed", " 0 errors, 0 warnings", "root's password in the image: ",
-	}, variables, "-var", "vmware_esxi_iso_path="+iso, template(t, "esxi"))
+	for version, layout := range vmware.Layouts {
+		t.Run(version, func(t *testing.T) {
+			variables := "-var-file=" + exampletest.Variables(t, "esxi")[version]
+			size := strings.TrimSpace(exampletest.Evaluate(t, "esxi", "var.disk_size", nil, variables, "-var", "vmware_esxi_iso_path=x"))
+			pieces(t, vmware.Disk(t, size, layout), filepath.Join(tree, "disk"))
+			iso := makeISO(t, tree, "ESXI", "-b", "isolinux.bin", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table")
+			buildIn(t, packer, version, version+".dd.gz", []string{
+				"esxi: the licence is accepted", "esxi: installed", " 0 errors, 0 warnings", "root's password in the image: ",
+			}, variables, "-var", "vmware_esxi_iso_path="+iso, template(t, "esxi"))
+		})
+	}
 }

@@ -80,7 +80,7 @@ def parse(text):
     try:
         import yaml
     except (ImportError, SyntaxError):
-        raise esx.Failed("this ESXi has no YAML parser; write the cloud-config as JSON, or a script")
+        raise esx.Failed("this ESXi cannot run the YAML parser it was given; write the cloud-config as JSON, or a script")
     try:
         return yaml.safe_load(text) or {}
     except yaml.YAMLError as err:
