@@ -42,8 +42,7 @@ func TestKickstarts(t *testing.T) {
 		for name, options := range cases {
 			t.Run(system+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				options = append([]string{"-var-file=" + file}, options...)
-				text := Evaluate(t, "el", "local.kickstart", []string{"region.pkr.hcl"}, options...)
+				text := kickstart(t, system, "amd64", options...)
 				path := filepath.Join(t.TempDir(), "ks.cfg")
 				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 					t.Fatal(err)

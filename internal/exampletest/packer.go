@@ -56,17 +56,18 @@ func withoutMachine(t *testing.T, family, old, replacement string) string {
 	return dir
 }
 
-// kickstarts are those that were evaluated, by system and architecture.
+// kickstarts are those that were evaluated, by system and options.
 var kickstarts sync.Map
 
 // kickstart is the template's, for a system.
-func kickstart(t *testing.T, system, arch string) string {
+func kickstart(t *testing.T, system, arch string, options ...string) string {
 	t.Helper()
-	key := system + "/" + arch
+	options = append([]string{"-var-file=" + Variables(t, "el")[system], "-var", "architecture=" + arch}, options...)
+	key := strings.Join(options, "\x00")
 	if text, known := kickstarts.Load(key); known {
 		return text.(string)
 	}
-	text := Evaluate(t, "el", "local.kickstart", []string{"region.pkr.hcl"}, "-var-file="+Variables(t, "el")[system], "-var", "architecture="+arch)
+	text := Evaluate(t, "el", "local.kickstart", []string{"region.pkr.hcl"}, options...)
 	kickstarts.Store(key, text)
 	return text
 }
