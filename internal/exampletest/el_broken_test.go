@@ -81,6 +81,25 @@ func TestELBroken(t *testing.T) {
 	}
 }
 
+// TestELUnfinished has the checks find what is there for provisioners only, should
+// they not have run: what they run in, nobody may be given.
+func TestELUnfinished(t *testing.T) {
+	p := packertest.New(t)
+	systems := anaconda.Systems()
+	for _, name := range []string{"rocky9", "centos7"} {
+		system := systems[slices.IndexFunc(systems, func(s anaconda.System) bool { return s.Name == name })]
+		disk, _ := leftDisk(t, system, "amd64", func(i *anaconda.Install) {
+			i.Kickstart = kickstart(t, name, "amd64", "-var", "provision=true")
+		})
+		image := filepath.Join(t.TempDir(), name+".tar.gz")
+		out, err := p.Run("build", "-var-file="+Variables(t, "el")[name], "-var", "filename="+image, elTemplate(t, disk))
+		if err == nil || !strings.Contains(out, "the image fails checks") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		checkFindings(t, image, []string{"cloud-init-on", "sudo-without-password"})
+	}
+}
+
 func breakIt(i *anaconda.Install, defects map[string]defect) {
 	i.Choose = func(packages []string) []string {
 		for _, d := range defects {

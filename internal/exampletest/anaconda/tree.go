@@ -22,7 +22,7 @@ func (i *Install) files() tree {
 		"dracut":         {"usr/bin/dracut": "#!/usr/bin/bash\n"},
 		"systemd":        {"usr/lib/systemd/systemd": i.program(), "usr/sbin/init": "-> ../lib/systemd/systemd", "var/lib/systemd/random-seed": "seed"},
 		"NetworkManager": {"usr/sbin/NetworkManager": i.program(), "usr/bin/nmcli": i.program()},
-		"openssh-server": {"usr/sbin/sshd": i.program(), "etc/ssh/sshd_config": "Include /etc/ssh/sshd_config.d/*.conf\n", "etc/ssh/sshd_config.d/50-redhat.conf": "X11Forwarding yes\n"},
+		"openssh-server": {"usr/sbin/sshd": i.program(), "etc/ssh/sshd_config": "Include /etc/ssh/sshd_config.d/*.conf\n", "etc/ssh/sshd_config.d/50-redhat.conf": "X11Forwarding yes\n", "etc/systemd/system/multi-user.target.wants/sshd.service": "-> /usr/lib/systemd/system/sshd.service"},
 		"shadow-utils":   {"usr/bin/newuidmap": i.program()},
 		"sudo":           {"etc/sudoers": "root\tALL=(ALL) \tALL\n%wheel\tALL=(ALL)\tALL\n# %wheel ALL=(ALL) NOPASSWD: ALL\n", "etc/sudoers.d/": ""},
 		"yum":            {"etc/dnf/dnf.conf": "[main]\ngpgcheck=1\nproxy=http://proxy.example:3128\n", "var/cache/dnf/expired": "x"},
