@@ -100,8 +100,8 @@ type ConsoleConfig struct {
 	ConsoleLog string `mapstructure:"console_log" required:"false"`
 	// Regular expressions (RE2) for lines of the serial console that say that
 	// the installer is done. The first that matches ends the installation: the
-	// machine is asked to power off, and is switched off 30 seconds later if it
-	// did not. A machine that powers off before has failed. Without any, an
+	// machine is asked to power off, and is switched off when for 30 seconds it
+	// has said nothing new, and neither read nor written its disks. A machine that powers off before has failed. Without any, an
 	// installer is done when it powers off.
 	SuccessPatterns []string `mapstructure:"success_patterns" required:"false"`
 	// Regular expressions (RE2) for lines of the serial console that say that

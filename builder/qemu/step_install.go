@@ -17,8 +17,8 @@ const (
 	// A failure's last lines, such as a panic's trace, may still be on their
 	// way.
 	failureDelay = 2 * time.Second
-	// How long a machine may take to switch itself off once its installer has
-	// said that it is done.
+	// How long a machine may show no sign of life while it switches itself off,
+	// once its installer has said that it is done.
 	powerOffLimit = 30 * time.Second
 	// How often the machine is asked whether it reads or writes.
 	pollInterval = 5 * time.Second
@@ -104,25 +104,35 @@ func (s *stepInstall) decide(ctx context.Context) error {
 		return &failure{sign: sign, line: line}
 	case console.Success:
 		s.ui.Say("Console: " + line)
-		return s.powerOff(ctx, powerOffLimit)
+		return s.powerOff(ctx, powerOffLimit, s.config.QEMU.ShutdownTimeout)
 	}
 	s.ui.Say("Console: " + sign.What)
 	return nil // halted: nothing moves any more
 }
 
 // powerOff asks the machine to switch itself off, and leaves the rest to who
-// ends it.
-func (b *build) powerOff(ctx context.Context, limit time.Duration) error {
+// ends it: when it has been silent for so long, or at a limit.
+func (b *build) powerOff(ctx context.Context, silent, limit time.Duration) error {
 	if err := b.machine.Press(ctx); err != nil {
 		return err
 	}
-	select {
-	case <-b.machine.Stopped():
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(limit):
-		b.ui.Say("The machine does not switch itself off, so that it is switched off")
+	end := time.After(limit)
+	poll := time.NewTicker(pollInterval)
+	defer poll.Stop()
+	signs := life{build: b, since: time.Now()}
+	for signs.silence(ctx) < silent {
+		select {
+		case <-b.machine.Stopped():
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-poll.C:
+			continue
+		case <-end:
+		}
+		break
 	}
+	b.ui.Say("The machine does not switch itself off, so that it is switched off")
 	return nil
 }
 

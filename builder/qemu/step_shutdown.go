@@ -48,7 +48,7 @@ func (s *stepShutdown) shutDown(ctx context.Context, state multistep.StateBag) e
 		command.Stdin = strings.NewReader(q.CommConfig.Comm.SSHPassword + "\n")
 	default:
 		s.ui.Say("Pressing the machine's power button")
-		return s.powerOff(ctx, q.ShutdownTimeout)
+		return s.powerOff(ctx, q.ShutdownTimeout, q.ShutdownTimeout)
 	}
 	s.ui.Say("Shutting the machine down")
 	err := command.RunWithUi(ctx, comm, s.ui)

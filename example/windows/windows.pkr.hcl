@@ -122,7 +122,8 @@ source "maas-qemu" "windows" {
   }
 
   # The machine powers itself off when all is done, and stays on when something failed. The
-  # other is Secure Boot's.
+  # other failure is Secure Boot's.
+  success_patterns = ["^maas: done$"]
   failure_patterns = ["^maas: failed: ", "^BdsDxe: failed to load .*: Access Denied"]
   shutdown_timeout = var.timeout
   communicator     = "none"

@@ -41,6 +41,7 @@ for ($try = 1; ; $try++) {
     Get-AppxPackage -AllUsers | Where-Object { $_.PackageFullName -eq $package } | Remove-AppxPackage @everyone
 }
 
-Write-Console 'maas: done' | Out-Null
+# Once Packer hears that all is done, it presses the power button.
 Remove-Item -Path $build -Recurse -Force
+Write-Console 'maas: done' | Out-Null
 Stop-Computer -Force
