@@ -108,6 +108,7 @@ copy_to_xfs() {
   mount -o "$2" "$1" "$from"
   mount -o loop "$3" "$mount"
   cp -a --sparse=always "$from/." "$mount/"
+  rm "$mount/etc/fstab" # which names volumes that are not here
   umount "$from" "$mount"
 }
 

@@ -19,7 +19,7 @@ const (
 	// that it would take for all.
 	denseLevel = DefaultLevel + 1
 	// dense is the entropy, in bits a byte, above which data is nearly random.
-	dense = 6.6
+	dense = 6.4
 )
 
 var gzipCodec = codec{
