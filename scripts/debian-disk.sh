@@ -2,15 +2,16 @@
 # Makes a bootable disk with Debian 12 on it from Debian's packages, as an
 # ordinary user: no root, no loop device, no kernel mount of the image.
 #
-#   scripts/debian-disk.sh [-s SIZE] [-p PACKAGES] [-x SCRIPT] OUT.qcow2
+#   scripts/debian-disk.sh [-a ARCH] [-s SIZE] [-p PACKAGES] [-x SCRIPT] OUT.qcow2
 #
+#   -a ARCH      amd64 or arm64; the default is this machine's
 #   -s SIZE      virtual size of the disk, as truncate(1) takes it (8G)
 #   -p PACKAGES  more packages, separated by commas
 #   -x SCRIPT    run with bash in the finished tree, as its root, before the
 #                tree is written to the disk
 #
-# The disk has a GPT, boots with BIOS and with UEFI (Secure Boot too), and is a
-# cloud image: cloud-init finds its data source at the first boot.
+# The disk has a GPT, boots with BIOS (amd64) and with UEFI (Secure Boot too),
+# and is a cloud image: cloud-init finds its data source at the first boot.
 #
 #   DEBIAN_MIRROR  where the packages come from; otherwise the Debian mirror in
 #                  this machine's own apt sources, otherwise deb.debian.org
@@ -21,9 +22,9 @@ set -euo pipefail
 export LC_ALL=C.UTF-8 PATH="$PATH:/usr/sbin:/sbin"
 
 suite=bookworm
-packages=linux-image-amd64,systemd-sysv,systemd-resolved,dbus,udev,e2fsprogs,zstd
+packages=systemd-sysv,systemd-resolved,dbus,udev,e2fsprogs,zstd
 packages+=,cloud-init,netplan.io,iproute2,openssh-server,sudo,ca-certificates
-packages+=,grub2-common,grub-pc-bin,grub-efi-amd64-signed,shim-signed,efibootmgr
+packages+=,grub2-common,shim-signed,efibootmgr
 packages+=,lsb-release,acl,libcap2-bin,iputils-ping
 
 # Where the partitions lie, in sectors of 512 bytes.
@@ -53,7 +54,7 @@ bootstrap() {
   [ "$(id -u)" != 0 ] || mode=root
   source=${DEBIAN_MIRROR:-$(mirror)}
   eval "$(apt-config shell proxy Acquire::http::Proxy)"
-  mmdebstrap --mode="$mode" --variant=apt --format=tar --include="$packages" \
+  mmdebstrap --mode="$mode" --architectures="$arch" --variant=apt --format=tar --include="$packages" \
     --aptopt="Acquire::http::Proxy \"$proxy\";" --skip=output/dev "$suite" - "${source:-http://deb.debian.org/debian}"
 }
 
@@ -61,9 +62,9 @@ bootstrap() {
 partition() {
   sfdisk --quiet "$1" <<-EOF
 	label: gpt
-	start=$bios_start, size=2048, name=bios, type=21686148-6449-6E6F-744E-656564454649
+	$([ "$arch" != amd64 ] || echo "start=$bios_start, size=2048, name=bios, type=21686148-6449-6E6F-744E-656564454649")
 	start=$esp_start, size=$esp_sectors, name=efi, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
-	start=$root_start, name=root, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709
+	start=$root_start, name=root, type=$root_type
 	EOF
 }
 
@@ -79,7 +80,7 @@ fill() {
   tar -x --numeric-owner --xattrs --xattrs-include='*'
   configure
   bash -euc "$extra"
-  write_bios
+  [ "$arch" != amd64 ] || write_bios
   write_esp
   # The journal and tables of a new file system need no zeroing.
   mke2fs -q -F -t ext4 -L root -U "$root_uuid" -d . \
@@ -96,20 +97,25 @@ configure() {
   mkdir -p dev boot/efi boot/grub
   # For update-grub, whenever the system runs it.
   mkdir -p etc/default/grub.d
-  cat >etc/default/grub.d/50-serial.cfg <<-'EOF'
-	GRUB_CMDLINE_LINUX="console=tty0 console=ttyS0,115200"
+  cat >etc/default/grub.d/50-serial.cfg <<-EOF
+	GRUB_CMDLINE_LINUX="console=tty0 console=$console"
+	EOF
+  # UEFI's own console is on the serial port.
+  [ "$arch" != amd64 ] || cat >>etc/default/grub.d/50-serial.cfg <<-'EOF'
 	GRUB_TERMINAL="console serial"
 	GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
 	EOF
   # /vmlinuz and /initrd.img are links that the kernel's package keeps.
-  cat >boot/grub/grub.cfg <<-EOF
+  [ "$arch" != amd64 ] || cat >boot/grub/grub.cfg <<-EOF
 	serial --unit=0 --speed=115200
 	terminal_input console serial
 	terminal_output console serial
+	EOF
+  cat >>boot/grub/grub.cfg <<-EOF
 	set timeout=0
 	search --no-floppy --fs-uuid --set=root $root_uuid
 	menuentry "Debian GNU/Linux" {
-	  linux /vmlinuz root=UUID=$root_uuid ro console=tty0 console=ttyS0,115200
+	  linux /vmlinuz root=UUID=$root_uuid ro console=tty0 console=$console
 	  initrd /initrd.img
 	}
 	EOF
@@ -169,19 +175,37 @@ write_esp() {
     "$((esp_sectors / 2))" >/dev/null
   mmd -i "$esp" ::/EFI ::/EFI/BOOT ::/EFI/debian
   for folder in BOOT debian; do
-    mcopy -i "$esp" usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed "::/EFI/$folder/grubx64.efi"
-    mcopy -i "$esp" usr/lib/shim/mmx64.efi.signed "::/EFI/$folder/mmx64.efi"
+    mcopy -i "$esp" "usr/lib/grub/$machine-efi-signed/grub$efi.efi.signed" "::/EFI/$folder/grub$efi.efi"
+    mcopy -i "$esp" "usr/lib/shim/mm$efi.efi.signed" "::/EFI/$folder/mm$efi.efi"
   done
-  mcopy -i "$esp" usr/lib/shim/shimx64.efi.signed ::/EFI/BOOT/BOOTX64.EFI
-  mcopy -i "$esp" usr/lib/shim/shimx64.efi.signed ::/EFI/debian/shimx64.efi
+  mcopy -i "$esp" "usr/lib/shim/shim$efi.efi.signed" "::/EFI/BOOT/BOOT${efi^^}.EFI"
+  mcopy -i "$esp" "usr/lib/shim/shim$efi.efi.signed" "::/EFI/debian/shim$efi.efi"
   mcopy -i "$esp" tmp/grub.cfg ::/EFI/debian/grub.cfg
   rm tmp/grub.cfg
   dd status=none if="$esp" of=/dev/fd/3 conv=notrunc,sparse bs=512 seek="$esp_start"
 }
 
-size=8G extra=:
-while getopts s:p:x: option; do
+# choose sets what differs between architectures.
+choose() {
+  packages+=,linux-image-$arch,grub-efi-$arch-signed
+  case $arch in
+    amd64)
+      machine=x86_64 efi=x64 console=ttyS0,115200
+      root_type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709
+      packages+=,grub-pc-bin
+      ;;
+    arm64)
+      machine=arm64 efi=aa64 console=ttyAMA0
+      root_type=B921B045-1DF0-41C3-AF44-4C6F280D3FAE
+      ;;
+    *) die "-a $arch is neither amd64 nor arm64" ;;
+  esac
+}
+
+arch=$(dpkg --print-architecture) size=8G extra=:
+while getopts a:s:p:x: option; do
   case $option in
+    a) arch=$OPTARG ;;
     s) size=$OPTARG ;;
     p) packages+=,$OPTARG ;;
     x) extra=$(<"$OPTARG") ;;
@@ -189,9 +213,9 @@ while getopts s:p:x: option; do
   esac
 done
 shift $((OPTIND - 1))
-[ $# = 1 ] || die "usage: ${0##*/} [-s SIZE] [-p PACKAGES] [-x SCRIPT] OUT.qcow2"
+[ $# = 1 ] || die "usage: ${0##*/} [-a ARCH] [-s SIZE] [-p PACKAGES] [-x SCRIPT] OUT.qcow2"
 out=$1
-[ "$(dpkg --print-architecture)" = amd64 ] || die "only amd64 machines can make this disk"
+choose
 for tool in mmdebstrap sfdisk mke2fs mkfs.vfat mcopy qemu-img; do
   command -v "$tool" >/dev/null || die "$tool is missing: run 'make deps'"
 done
@@ -205,7 +229,7 @@ partition "$disk"
 disk_bytes=$(stat -c %s "$disk")
 chmod 666 "$disk" # the folder is ours alone; the namespace has only the descriptor
 
-export root_uuid esp_id bios_start esp_start esp_sectors root_start gpt_tail disk_bytes extra
+export arch machine efi console root_uuid esp_id bios_start esp_start esp_sectors root_start gpt_tail disk_bytes extra
 bootstrap | mmdebstrap --unshare-helper bash -euo pipefail -c "
   $(declare -f fill configure put le64 write_bios write_esp)
   fill" 3<>"$disk"

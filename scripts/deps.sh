@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian and Ubuntu packages that building, testing and the demo
-# need and that are missing here. With nothing missing it does nothing, and
-# needs no root.
+# need and that are missing here, and those that are named. With nothing missing
+# it does nothing, and needs no root.
 set -euo pipefail
 
 packages=(
@@ -12,9 +12,10 @@ packages=(
   xorriso qemu-system-x86 ovmf swtpm qemu-system-arm qemu-efi-aarch64
   # tests and benchmarks: makers of disks, and other readers to compare with
   acl attr btrfs-progs busybox-static bzip2 cpio curl db-util fuse2fs grub-efi-amd64-signed gzip isolinux
-  libarchive-tools libcap2-bin libhivex-bin libwin-hivex-perl lvm2 lz4 mdadm ntfs-3g openssl pigz
+  libarchive-tools libcap2-bin libhivex-bin libwin-hivex-perl lvm2 lz4 mdadm ntfs-3g openssh-client openssl pigz
   procps python3 python3-venv rpm shellcheck shim-signed sqlite3 syslinux-common time
   util-linux xfsprogs xz-utils zstd
+  "$@"
 )
 
 command -v go >/dev/null || {

@@ -13,14 +13,14 @@ import (
 const disks = "MAAS_TEST_DISKS"
 
 // system is the disk that a test starts from. It is never written to.
-func system(t *testing.T) string {
+func system(t *testing.T, name string) string {
 	t.Helper()
 	folder := os.Getenv(disks)
 	if folder == "" {
 		t.Skip("takes minutes: run by make test-system")
 	}
 	fstest.RequireTool(t, "qemu-img", "debugfs", "xorriso", "ssh-keygen")
-	path, err := filepath.Abs(filepath.Join(folder, "debian12.qcow2"))
+	path, err := filepath.Abs(filepath.Join(folder, name+".qcow2"))
 	if err == nil {
 		_, err = os.Stat(path)
 	}

@@ -9,7 +9,7 @@ import (
 
 // What a real system says when it fails is understood.
 func TestFailures(t *testing.T) {
-	debian := system(t)
+	debian := system(t, "debian12")
 	packer, iso := packertest.New(t), open(t, debian).iso()
 	for name, test := range map[string]struct{ arguments, want string }{
 		"panic":        {"root=LABEL=root ro init=/bin/false", "the kernel panicked: "},

@@ -117,7 +117,7 @@ func buildIn(t *testing.T, packer packertest.Packer, name, image string, says []
 // inside, a disk as anaconda leaves it, the image. The installer is Debian's
 // kernel with a script that puts the disk there.
 func TestEnterpriseLinux(t *testing.T) {
-	debian := open(t, system(t))
+	debian := open(t, system(t, "debian12"))
 	packer := packertest.New(t)
 	variables := exampletest.Variables(t, "el")
 	labels := map[string]string{"rhel7": "RHEL-7.9 Server.x86_64", "rocky9": "Rocky-9-6-x86_64-dvd"}
@@ -160,7 +160,7 @@ LABEL hddboot
 // loader, the answers are on the USB volume, the machine has a disk that is found,
 // and the disk becomes an image. The installer is Debian's kernel with a script.
 func TestESXi(t *testing.T) {
-	debian := open(t, system(t))
+	debian := open(t, system(t, "debian12"))
 	packer := packertest.New(t)
 	tree := t.TempDir()
 	debian.boot(tree)

@@ -15,7 +15,7 @@ import (
 // The installer is Debian's kernel, started out of an ISO, which does what a
 // script on a seed volume says.
 func TestProvision(t *testing.T) {
-	debian := system(t)
+	debian := system(t, "debian12")
 	packer := packertest.New(t)
 	packer.InstallAnsible()
 	iso, key, folder := open(t, debian).iso(), key(t), t.TempDir()
