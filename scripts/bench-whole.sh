@@ -41,11 +41,12 @@ megabytes() {
 # fill copies what is installed here into the folder $1 until that has $2 MB, a
 # tenth of it compressed already, in folders of some hundred MB.
 fill() {
-  local to=$1 most=$2 have=0 n=0 from size
+  local to=$1 most=$2 have=0 n=0 from size before
   while [ "$have" -lt "$most" ]; do
+    before=$n
     for from in /usr/lib/* /usr/share/* /usr/local/* /usr/bin; do
       size=$(du -smx "$from" | cut -f1)
-      if [ "$size" -eq 0 ] || [ "$size" -gt 400 ] || [ $((have + size)) -gt "$((most + 20))" ]; then
+      if [ "$size" -lt 5 ] || [ "$size" -gt 400 ] || [ $((have + size)) -gt "$((most + 20))" ]; then
         continue
       fi
       n=$((n + 1))
@@ -54,11 +55,13 @@ fill() {
       find "$from" -xdev -type f -size -64M ! -name '*[<>:"\\|?*]*' -print0 |
         xargs -0 -r -n 200 cp -f --no-preserve=all --parents -t "$to/$n" 2>/dev/null || true
       head -c "$((size / 10 + 1))M" /dev/urandom >"$to/$n/compressed.cab"
-      have=$(du -smx "$to" | cut -f1)
-      [ "$have" -lt "$most" ] || return 0
+      have=$((have + size + size / 10 + 1))
+      [ "$have" -lt "$most" ] || break
     done
-    [ "$n" -gt 0 ] || {
-      echo "bench: nothing here that is small enough to copy" >&2
+    # Some files were left out.
+    have=$(du -smx "$to" | cut -f1)
+    [ "$n" -gt "$before" ] || {
+      echo "bench: nothing more here that is small enough to copy" >&2
       return 1
     }
   done
