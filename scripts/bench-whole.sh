@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Measures what packing a whole disk costs: a Windows-like one beside Packer's own
-# compress post-processor and beside compressing what files own and nothing else,
-# then a disk of a terabyte beside one of 4 GB with the same files.
+# compress post-processor, and beside compressing nothing but what its files hold,
+# and what its clusters in use do; then a disk of a terabyte beside one of 4 GB
+# with the same files.
 #
 #   scripts/bench-whole.sh
 #
-#   BENCH_SCALE=N  percent of the sizes; 100 needs 25 GB for a while
+#   BENCH_SCALE=N  percent of the sizes; 100 needs 32 GB for a while
 #
 # The first disk is 32 GB with 6 GB of files on NTFS, after another GB was
 # deleted; the files on the second ones have 2 GB. It needs root, and /dev/fuse
@@ -79,7 +80,8 @@ partitioned() {
   echo "65 $(($2 - 66))"
 }
 
-# windows makes the raw disk $1, and of all that its files hold the file $2.
+# windows makes the raw disk $1, of all that its files hold the file $2, and of
+# its clusters in use, those of the file system itself among them, the file $3.
 windows() {
   local at size kept
   read -r at size < <(partitioned "$1" "$(megabytes 32768)")
@@ -96,6 +98,7 @@ windows() {
   rm -rf "$mount"/gone*
   find "$mount" -type f -exec cat {} + >"$2"
   umount "$mount"
+  ntfsclone -q --save-image --overwrite "$3" "$work/ntfs" >/dev/null 2>&1
   dd if="$work/ntfs" of="$1" bs=1M seek="$at" conv=notrunc,sparse status=none
   rm "$work/ntfs"
 }
@@ -137,15 +140,18 @@ go build -buildvcs=false -o "$work/bench" ./internal/bench
 pack=("$work/bench" -level 6 -filetype ddgz)
 out=$work/out.gz
 
-windows "$work/windows.raw" "$work/owned"
+windows "$work/windows.raw" "$work/files" "$work/clusters"
 compress_template "$work/windows.raw" "$out" >"$work/compress.pkr.hcl"
 echo "disk: $(qemu-img info "$work/windows.raw" | sed -n 's/^\(virtual size\|disk size\): //p' | paste -s -d ';')," \
-  "$(du -m --apparent-size "$work/owned" | cut -f1) MB in files"
+  "$(du -m --apparent-size "$work/files" | cut -f1) MB in files," \
+  "$(du -m --apparent-size "$work/clusters" | cut -f1) MB in clusters"
 heading
 base=
-warm "$work/owned"
-row "what files own, only compressed" "$out" "$work/bench" -level 6 -only-compress "$work/owned" "$out"
-rm "$work/owned"
+for part in files clusters; do
+  warm "$work/$part"
+  row "what $part hold, only compressed" "$out" "$work/bench" -level 6 -only-compress "$work/$part" "$out"
+  rm "$work/$part"
+done
 warm "$work/windows.raw"
 row "ddgz, level 6, not verified" "$out" "${pack[@]}" -no-verify "$work/windows.raw" "$out"
 row "ddgz, level 6" "$out" "${pack[@]}" "$work/windows.raw" "$out"

@@ -1,6 +1,6 @@
-// Package disk opens disk images for reading: any format that qemu-nbd knows
-// through a qemu-nbd of our own, or raw and qcow2 in this process where
-// qemu-nbd or libnbd is not to be had.
+// Package disk opens disk images for reading: raw ones in this process, all
+// other formats that qemu-nbd knows through a qemu-nbd of our own, or qcow2 in
+// this process too where qemu-nbd or libnbd is not to be had.
 //
 // Nothing in it can write to an image.
 package disk

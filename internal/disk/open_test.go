@@ -127,35 +127,77 @@ func TestUntrustedContent(t *testing.T) {
 	}
 }
 
+// A virtual machine that writes to an image keeps us from reading it.
 func TestInUse(t *testing.T) {
-	disktest.Require(t, "qemu-img", "qemu-io")
-	path := filepath.Join(t.TempDir(), "disk.qcow2")
-	disktest.Run(t, "", "qemu-img", "create", "-q", "-f", "qcow2", path, "8M")
-	cmd := exec.Command("qemu-io", "-f", "qcow2", path)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = in.Close(); _ = cmd.Wait() }()
-	if _, err := in.Write([]byte("write 0 4k\n")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil { // it has the image now
-		t.Fatal(err)
-	}
-	for _, inProcess := range []bool{false, true} {
-		_, err := disk.Open(t.Context(), path, disk.Options{InProcess: inProcess})
-		if err == nil || !strings.Contains(err.Error(), "open for writing in another process") {
-			t.Errorf("Open = %v", err)
+	for _, format := range []string{"raw", "qcow2"} {
+		path := writable(t, format)
+		cmd := exec.Command("qemu-io", "-f", format, path)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = in.Close(); _ = cmd.Wait() }()
+		if _, err := in.Write([]byte("write 0 4k\n")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bufio.NewReader(out).ReadString('\n'); err != nil { // it has the image now
+			t.Fatal(err)
+		}
+		for _, inProcess := range []bool{false, true} {
+			_, err := disk.Open(t.Context(), path, disk.Options{Format: format, InProcess: inProcess})
+			if err == nil || !strings.Contains(err.Error(), "open for writing in another process") {
+				t.Errorf("%s: Open = %v", format, err)
+			}
 		}
 	}
+}
+
+// While we read an image, no virtual machine writes to it; others may read, and
+// all may when we are done.
+func TestHeld(t *testing.T) {
+	for _, format := range []string{"raw", "qcow2"} {
+		for _, inProcess := range []bool{false, true} {
+			path := writable(t, format)
+			write := func() error {
+				return exec.Command("qemu-io", "-f", format, "-c", "write 0 4k", path).Run()
+			}
+			opts := disk.Options{Format: format, InProcess: inProcess}
+			d, err := disk.Open(t.Context(), path, opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := write(); err == nil {
+				t.Errorf("%s, in process %t: written to while it is read", format, inProcess)
+			}
+			if also, err := disk.Open(t.Context(), path, opts); err != nil {
+				t.Errorf("%s, in process %t: second reader: %v", format, inProcess, err)
+			} else if err := also.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := write(); err != nil {
+				t.Errorf("%s, in process %t: not to be written to after Close: %v", format, inProcess, err)
+			}
+		}
+	}
+}
+
+// writable makes an empty image.
+func writable(t *testing.T, format string) string {
+	t.Helper()
+	disktest.Require(t, "qemu-img", "qemu-io")
+	path := filepath.Join(t.TempDir(), "disk."+format)
+	disktest.Run(t, "", "qemu-img", "create", "-q", "-f", format, path, "8M")
+	return path
 }
 
 // Without qemu-nbd, raw and qcow2 are read all the same, and other formats say

@@ -19,7 +19,9 @@ const (
 	// that it would take for all.
 	denseLevel = DefaultLevel + 1
 	// dense is the entropy, in bits a byte, above which data is nearly random.
-	dense = 6.4
+	// Above random it is so altogether, and no level makes it smaller: the next
+	// one would only look for eight times as long.
+	dense, random = 6.4, 7.98
 )
 
 var gzipCodec = codec{
@@ -42,7 +44,7 @@ func gzipEncoder(level int) (encoder, error) {
 	}
 	usual, better := encodeBy(gzipWriter{w}), encodeBy(gzipWriter{deep})
 	return func(out *bytes.Buffer, data []byte) error {
-		if entropy(data) > dense {
+		if e := entropy(data); e > dense && e <= random {
 			return better(out, data)
 		}
 		return usual(out, data)

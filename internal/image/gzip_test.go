@@ -221,3 +221,27 @@ func pipe(w io.Writer, name string, args ...string) io.WriteCloser {
 }
 
 func (p *process) Close() error { return errors.Join(p.WriteCloser.Close(), p.cmd.Wait()) }
+
+// Random data is not looked at for longer than other data, and hardly grows.
+func TestGzipRandom(t *testing.T) {
+	data := make([]byte, gzipUnit)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(data)
+	if e := entropy(data); e <= random || e > 8 {
+		t.Fatalf("random data has an entropy of %v", e)
+	}
+	z := gzipped(t, data, DefaultLevel, 1, gzipUnit)
+	if len(z) > gzipUnit+gzipUnit/1000 {
+		t.Errorf("%d random bytes became %d", gzipUnit, len(z))
+	}
+	var usual bytes.Buffer
+	w, err := kgzip.NewWriterLevel(&usual, DefaultLevel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := encodeBy(gzipWriter{w})(&usual, data); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(z, usual.Bytes()) {
+		t.Error("random data is not compressed at the usual level")
+	}
+}

@@ -1,4 +1,4 @@
-// Package native reads raw and qcow2 images in this process, for machines
+// Package native reads images in this process: raw ones, and qcow2 on machines
 // without qemu-nbd or libnbd.
 package native
 
