@@ -14,16 +14,23 @@ import (
 var _ filesystem.FreeSpace = (*FS)(nil)
 
 // Free implements filesystem.FreeSpace by $Bitmap. Nothing counts what should be
-// free in it, so it is held against what all files say that they own.
+// free in it, so it is held against what all files say that they own. What the
+// file table holds of the content of deleted files is free too.
 func (fs *FS) Free() iter.Seq2[filesystem.Segment, error] {
 	return func(yield func(filesystem.Segment, error) bool) {
-		used, err := fs.used()
+		used, deleted, err := fs.used()
 		if err != nil {
 			yield(filesystem.Segment{}, err)
 			return
 		}
 		for at := int64(0); at < fs.clusters; {
 			start := used.skip(at, math.MaxUint8, fs.clusters)
+			for len(deleted) > 0 && deleted[0].Offset < start*fs.cluster {
+				if !yield(deleted[0], nil) {
+					return
+				}
+				deleted = deleted[1:]
+			}
 			at = used.skip(start, 0, fs.clusters)
 			if start < at && !yield(filesystem.Segment{Offset: start * fs.cluster, Length: (at - start) * fs.cluster}, nil) {
 				return
@@ -53,26 +60,27 @@ func (b bitmap) skip(at int64, all byte, end int64) int64 {
 	return end
 }
 
-// used reads and checks the bitmap of a volume that is clean.
-func (fs *FS) used() (used bitmap, err error) {
+// used reads and checks the bitmap of a volume that is clean, and finds what is
+// deleted in the file table, in the order of the volume.
+func (fs *FS) used() (used bitmap, deleted []filesystem.Segment, err error) {
 	state, err := fs.State()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer guard(&err)
 	if !state.Clean() {
-		return nil, errors.New(state.String())
+		return nil, nil, errors.New(state.String())
 	}
 	if used, err = fs.readBitmap(recordBitmap, typeData, fs.clusters); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !used.has(0) {
-		return nil, errors.New("$Bitmap: the boot sector is free")
+		return nil, nil, errors.New("$Bitmap: the boot sector is free")
 	}
-	if err := fs.checkOwned(used); err != nil {
-		return nil, err
+	if deleted, err = fs.checkOwned(used); err != nil {
+		return nil, nil, err
 	}
-	return used, fs.volume.failed()
+	return used, deleted, fs.volume.failed()
 }
 
 // readBitmap reads a bitmap with room for count bits.
@@ -93,26 +101,33 @@ func (fs *FS) readBitmap(number int64, kind uint64, count int64) (bitmap, error)
 }
 
 // checkOwned looks through the table of files for clusters that the bitmap says
-// are free.
-func (fs *FS) checkOwned(used bitmap) error {
+// are free, and for what is left in it of deleted files.
+func (fs *FS) checkOwned(used bitmap) ([]filesystem.Segment, error) {
 	table, err := fs.content(recordMFT, typeData)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	count := table.size / fs.ntfs.GetRecordSize()
 	if count > maxRecords {
-		return fmt.Errorf("$MFT: %d records", count)
+		return nil, fmt.Errorf("$MFT: %d records", count)
 	}
 	inUse, err := fs.readBitmap(recordMFT, typeBitmap, count)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	left := remains{fs: fs, table: table}
 	for number := range count {
 		if err := fs.checkRecord(number, inUse.has(number), used); err != nil {
-			return fmt.Errorf("file record %d: %w", number, err)
+			return nil, fmt.Errorf("file record %d: %w", number, err)
+		}
+		if inUse.has(number) {
+			continue
+		}
+		if err := left.add(number); err != nil {
+			return nil, fmt.Errorf("file record %d, of a deleted file: %w", number, err)
 		}
 	}
-	return nil
+	return left.sorted()
 }
 
 // checkRecord looks at the runs that a record lists itself. What it lists in

@@ -1,4 +1,4 @@
-// Package ntfs tells what state an NTFS file system is in and which clusters of
+// Package ntfs tells what state an NTFS file system is in and which bytes of
 // it nobody owns. It reads no files.
 //
 // The structures are found by go-ntfs, a reader made for forensics: it goes on

@@ -14,6 +14,10 @@ import (
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/ntfs"
 )
 
+// small is what a deleted file holds that lies in its record: no other bytes of
+// an image are alike.
+var small = []byte{0xc7, 0xd9, 0xe1, 0xb3}
+
 // filled is an image with files of many forms on it, and some deleted.
 func filled(t *testing.T, size int64, options ...string) string {
 	t.Helper()
@@ -32,11 +36,15 @@ func filled(t *testing.T, size int64, options ...string) string {
 	for i := range 2000 {
 		write(fmt.Sprintf("Windows/many/%04d", i), []byte(strings.Repeat(fmt.Sprint(i), i*3)))
 	}
+	write("small", bytes.Repeat(small, 150)) // lies in its record, over the end of a sector
 	write("Windows/big", []byte(strings.Repeat("0123456789abcdef", 1<<18)))
 	for i := 0; i < 2000; i += 2 { // holes, which the next file fills
 		if err := os.Remove(filepath.Join(dir, fmt.Sprintf("Windows/many/%04d", i))); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.Remove(filepath.Join(dir, "small")); err != nil {
+		t.Fatal(err)
 	}
 	write("pieces", []byte(strings.Repeat("pieces of a file\n", 1<<18)))
 	write("sparse", nil)
@@ -59,6 +67,20 @@ var (
 	freeClusters = regexp.MustCompile(`Free Clusters: (\d+)`)
 	clusterSize  = regexp.MustCompile(`Cluster Size: (\d+)`)
 )
+
+// freeInClusters is how much is free of what is not in the file table.
+func freeInClusters(t *testing.T, fs *ntfs.FS) (free int64) {
+	t.Helper()
+	for s, err := range fs.Free() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Length%512 == 0 && s.Offset%512 == 0 { // parts of records never are
+			free += s.Length
+		}
+	}
+	return free
+}
 
 // freeByNtfsinfo is what ntfs-3g counts.
 func freeByNtfsinfo(t *testing.T, image string) int64 {
@@ -91,19 +113,49 @@ func TestFree(t *testing.T) {
 			if state, err := fs.State(); err != nil || !state.Clean() {
 				t.Fatalf("%s, %v", state, err)
 			}
-			scrambled, free := fstest.Scramble(t, image, fs)
-			if counted := freeByNtfsinfo(t, image); free != counted {
+			scrambled, _ := fstest.Scramble(t, image, fs)
+			if free, counted := freeInClusters(t, fs), freeByNtfsinfo(t, image); free != counted {
 				t.Errorf("%d bytes are free, by ntfsinfo %d", free, counted)
 			}
 			if !fstest.HasSecret(t, image) || fstest.HasSecret(t, scrambled) {
 				t.Error("a deleted file is left in free space, or never was")
 			}
+			if found := traces(t, image); found < 145 {
+				t.Errorf("the small file was there %d times of 150 before", found)
+			}
+			if found := traces(t, scrambled); found > 0 {
+				t.Errorf("%d parts of the small file are left in its record", found)
+			}
 			fstest.Run(t, "ntfsfix", "-n", scrambled)
 			want, _ := fstest.MountNTFS(t, image)
-			got, _ := fstest.MountNTFS(t, scrambled)
+			got, unmount := fstest.MountNTFS(t, scrambled)
 			fstest.Check(t, fstest.FromDir(t, got), fstest.FromDir(t, want), fstest.Options{})
+			// The records of what was deleted are used again.
+			for i := range 1500 {
+				if err := os.WriteFile(filepath.Join(got, fmt.Sprint("new", i)), small, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			unmount()
+			fstest.Run(t, "ntfsfix", "-n", scrambled)
+			got, _ = fstest.MountNTFS(t, scrambled)
+			for i := range 1500 {
+				if data, err := os.ReadFile(filepath.Join(got, fmt.Sprint("new", i))); err != nil || !bytes.Equal(data, small) {
+					t.Fatalf("new file %d: %q, %v", i, data, err)
+				}
+			}
 		})
 	}
+}
+
+// traces counts what an image holds of the small file.
+func traces(t *testing.T, image string) int {
+	t.Helper()
+	data, err := os.ReadFile(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Count(data, small)
 }
 
 // TestHibernated expects a memory image to be seen as long as Windows has not
@@ -138,11 +190,7 @@ func TestWindows(t *testing.T) {
 	if state, err := fs.State(); err != nil || !state.Clean() {
 		t.Fatalf("%s, %v", state, err)
 	}
-	free, err := fstest.FreeBytes(fs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if counted := freeByNtfsinfo(t, image); free != counted {
+	if free, counted := freeInClusters(t, fs), freeByNtfsinfo(t, image); free != counted {
 		t.Errorf("%d bytes are free, by ntfsinfo %d", free, counted)
 	}
 }
