@@ -96,7 +96,15 @@ func fill(t *testing.T, dir string) {
 	if err := os.WriteFile(filepath.Join(dir, "large"), bytes.Repeat([]byte("large "), 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// NTFS has small files in its file table, and leaves them there.
+	small := filepath.Join(dir, "small secret")
+	if err := os.WriteFile(small, []byte(strings.Repeat(fstest.SecretText, 10)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	fstest.Secret(t, dir)
+	if err := os.Remove(small); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // fillFAT does so by mtools: not every kernel mounts FAT.
