@@ -98,7 +98,7 @@ windows() {
   rm -rf "$mount"/gone*
   find "$mount" -type f -exec cat {} + >"$2"
   umount "$mount"
-  ntfsclone -q --save-image --overwrite "$3" "$work/ntfs" >/dev/null 2>&1
+  ntfsclone -q --save-image --overwrite "$3" "$work/ntfs" >/dev/null
   dd if="$work/ntfs" of="$1" bs=1M seek="$at" conv=notrunc,sparse status=none
   rm "$work/ntfs"
 }

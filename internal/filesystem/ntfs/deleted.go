@@ -32,8 +32,8 @@ const (
 // maxRemains bounds the parts of the file table that hold what was deleted.
 const maxRemains = 1 << 20
 
-// remains are what the file table holds of the content of deleted files, in the
-// order of the volume: small files lie in their records, and stay there.
+// remains are what the file table holds of the content of deleted files: small
+// files lie in their records, and stay there.
 type remains struct {
 	fs       *FS
 	table    *content

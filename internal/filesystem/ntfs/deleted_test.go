@@ -57,7 +57,16 @@ func TestDeletedContent(t *testing.T) {
 	if err := unfix(erased); err != nil {
 		t.Fatalf("the record is no longer whole: %v", err)
 	}
-	// What was in the header of the sectors' last bytes is not there either.
+	was := bytes.Clone(raw)
+	if err := unfix(was); err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range was {
+		// The header's copies of the sectors' last bytes are of the content.
+		if isCopy := i >= 0x32 && i < 0x36; !isCopy && b != 'D' && b != 'o' && erased[i] != b {
+			t.Errorf("byte %#x, not of the content, was %#x and is %#x", i, b, erased[i])
+		}
+	}
 	if bytes.ContainsAny(erased[0x30:], "Do") {
 		t.Errorf("content is left:\n%q", erased)
 	}
