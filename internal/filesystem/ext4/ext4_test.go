@@ -88,7 +88,8 @@ func TestFormats(t *testing.T) {
 	for _, f := range formats {
 		t.Run(f.name, func(t *testing.T) {
 			fstest.RequireRoot(t)
-			image := fstest.Image(t, cmp.Or(f.size, 600<<20), mkfs(f.mkfs)...)
+			size := cmp.Or(f.size, 600<<20)
+			image := fstest.Sparse(t, size, min(size, 3<<30), mkfs(f.mkfs)...)
 			dir, unmount := fstest.Mount(t, image, "")
 			fstest.Nasty(t, dir, f.limits)
 			fstest.Secret(t, dir)

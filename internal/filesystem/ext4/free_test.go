@@ -45,7 +45,7 @@ func freeByDumpe2fs(t *testing.T, image string) int64 {
 // takes minutes.
 func TestFreeOfManyGroups(t *testing.T) {
 	fs := "-t ext4 -b 1024 -N 400000 -O ^has_journal,meta_bg,sparse_super2,^resize_inode -E num_backup_sb=0,lazy_itable_init=1"
-	image := fstest.Image(t, 200<<30, mkfs(fs)...)
+	image := fstest.Sparse(t, 200<<30, 1<<30, mkfs(fs)...)
 	free, err := fstest.FreeBytes(open(t, image))
 	if err != nil {
 		t.Fatal(err)

@@ -59,8 +59,15 @@ func Run(t testing.TB, name string, args ...string) string {
 // program and its options, to which the file's name is added.
 func Image(t testing.TB, size int64, mkfs ...string) string {
 	t.Helper()
+	return Sparse(t, size, size, mkfs...)
+}
+
+// Sparse is [Image] for a size that is for the most part never written: written
+// is the most, in bytes, that mkfs and the test put there.
+func Sparse(t testing.TB, size, written int64, mkfs ...string) string {
+	t.Helper()
 	RequireTool(t, mkfs[0])
-	path := filepath.Join(scratch(t, size), "image")
+	path := filepath.Join(scratch(t, written), "image")
 	f, err := os.Create(path)
 	if err == nil {
 		err = f.Truncate(size)
@@ -75,19 +82,20 @@ func Image(t testing.TB, size int64, mkfs ...string) string {
 	return path
 }
 
-// Images in memory are at most this large, in bytes, and only where three times
+// Images in memory have at most so many bytes written, and only where three times
 // as much is free: it cannot be swapped out everywhere, and mkfs fills some.
 const maxInMemory = 4 << 30
 
-// scratch is a folder for an image, in memory where there is room: a loop device
-// passes on as an I/O error what its file's file system says to a flush, such as
-// that there is no space at that moment, which storage that is shared or thin can
-// say with much of it free. XFS shuts down then, for no fault of its own. A file
-// in memory has nothing to flush, and is faster.
-func scratch(t testing.TB, size int64) string {
+// scratch is a folder for an image, in memory where there is room for what will
+// be written. Storage that is shared or thin can say to a flush that there is no
+// space at that moment, with much of it free, above all where pieces of a sparse
+// file are all over it: mkfs fails then, and a loop device passes it on as an I/O
+// error, upon which XFS shuts down, for no fault of its own. A file in memory has
+// nothing to flush, and is faster.
+func scratch(t testing.TB, written int64) string {
 	t.Helper()
 	const memory = "/dev/shm"
-	if size > maxInMemory || available() < 3*maxInMemory {
+	if written > maxInMemory || available() < 3*maxInMemory {
 		return t.TempDir()
 	}
 	dir, err := os.MkdirTemp(memory, "fstest-") //nolint:usetesting // it has no folder in memory

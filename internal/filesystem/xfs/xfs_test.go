@@ -45,7 +45,8 @@ func TestFormats(t *testing.T) {
 	for _, f := range formats {
 		t.Run(f.name, func(t *testing.T) {
 			fstest.RequireRoot(t)
-			image := fstest.Image(t, cmp.Or(f.size, 600<<20), mkfs(f.mkfs)...)
+			size := cmp.Or(f.size, 600<<20)
+			image := fstest.Sparse(t, size, min(size, 3<<30), mkfs(f.mkfs)...)
 			dir, unmount, err := fstest.TryMount(t, image, "")
 			if err != nil && f.perhaps {
 				t.Skipf("TestUnmountable reads the like: %v", err)
