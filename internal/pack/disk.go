@@ -27,6 +27,9 @@ func packDisk(ctx context.Context, d disk.Disk, job Job, to Reporter) (result Re
 	if err := job.checkWhole(); err != nil {
 		return Result{}, err
 	}
+	if err := checkTable(d, to); err != nil {
+		return Result{}, fmt.Errorf("%s: %w", job.Disk, err)
+	}
 	c := changed.New(d, filepath.Dir(job.Output))
 	defer func() { err = errors.Join(err, c.Close()) }()
 	if err := job.change(ctx, c, to); err != nil {
@@ -130,6 +133,23 @@ func (job Job) checkWhole() error {
 	}
 	if len(job.KeepIdentity) > 0 || len(job.System.SkipMounts) > 0 {
 		return fmt.Errorf("filetype %s: nothing is reset on a whole disk or left out of it, so nothing can be kept or skipped", job.Image.Filetype)
+	}
+	return nil
+}
+
+// checkTable refuses a disk that was cut short, as a copy is that did not come
+// to its end: nothing else tells so of a raw one.
+func checkTable(d disk.Disk, to Reporter) error {
+	table, err := partition.Read(d)
+	if err != nil {
+		return fmt.Errorf("read partition table: %w", err)
+	}
+	if len(table.CutShort) > 0 {
+		return fmt.Errorf("the disk was cut short, or its partition table is damaged: %s; get the whole of it, or remove the partition from its table",
+			strings.Join(table.Warnings, "; "))
+	}
+	for _, warning := range table.Warnings {
+		to.Say("Note: " + warning)
 	}
 	return nil
 }

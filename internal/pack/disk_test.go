@@ -98,12 +98,18 @@ func TestRunLooksForCurtin(t *testing.T) {
 
 func TestRunRefusesWholeDisk(t *testing.T) {
 	disk := onDisk(t, smallSystem(t))
+	short := onDisk(t, smallSystem(t)) // one partition is whole, another is not
+	fstest.RequireTool(t, "sgdisk")
+	fstest.Run(t, "truncate", "-s", "40M", short)
+	fstest.Run(t, "sgdisk", "-e", "-n=2:40960:+10M", short)
+	fstest.Run(t, "truncate", "-s", "25M", short)
 	for name, tt := range map[string]struct {
 		job  pack.Job
 		want string
 	}{
 		"bare":     {pack.Job{Disk: smallSystem(t)}, "the disk has no partitions"},
 		"empty":    {pack.Job{Disk: empty(t)}, "the disk has no partitions"},
+		"short":    {pack.Job{Disk: short}, "cut short, or its partition table is damaged: gpt: partition 2"},
 		"overlay":  {pack.Job{Disk: disk, Overlay: t.TempDir()}, "ext4 cannot be written here"},
 		"hooks":    {pack.Job{Disk: disk, CurtinHooks: t.TempDir(), System: system.Options{Root: "2"}}, "names 0 volumes"},
 		"identity": {pack.Job{Disk: disk, KeepIdentity: []string{"cloud-init"}}, "nothing is reset on a whole disk"},

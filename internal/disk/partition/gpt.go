@@ -159,6 +159,7 @@ func (h *gptHeader) entry(t *Table, number int, raw []byte, sectors uint64) {
 		return
 	}
 	if last >= sectors { // told here, where the numbers cannot overflow
+		t.CutShort = append(t.CutShort, number)
 		t.warn("partition %d, sectors %d to %d, runs past the end of the disk, which has %d sectors: it is left out",
 			number, first, last, sectors)
 		return

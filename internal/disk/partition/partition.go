@@ -31,6 +31,9 @@ type Table struct {
 	DiskID string
 	// Partitions are sorted by number.
 	Partitions []Partition
+	// CutShort are the numbers of partitions that run past the end of the disk;
+	// they are not among the others.
+	CutShort []int
 	// Warnings say what is wrong with the table but did not keep it from
 	// being read.
 	Warnings []string
@@ -106,6 +109,9 @@ func (t *Table) check(size int64) {
 	kept := t.Partitions[:0]
 	for _, p := range t.Partitions {
 		if p.Offset > size || p.Size > size-p.Offset {
+			if !p.Container { // it holds nothing that is not in another one
+				t.CutShort = append(t.CutShort, p.Number)
+			}
 			t.warn("partition %d, %d bytes at offset %d, runs past the end of the disk, which has %d bytes: it is left out",
 				p.Number, p.Size, p.Offset, size)
 			continue

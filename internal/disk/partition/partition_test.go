@@ -290,6 +290,9 @@ func TestGPTDamage(t *testing.T) {
 			if len(table.Warnings) != 1 || !strings.Contains(table.Warnings[0], test.warning) {
 				t.Errorf("warnings %q, want %q", table.Warnings, test.warning)
 			}
+			if short := strings.Contains(test.warning, "200 to 1152"); (fmt.Sprint(table.CutShort) == "[2]") != short {
+				t.Errorf("cut short: %v", table.CutShort)
+			}
 			if want := max(test.left, 2*(1-min(test.left, 1))); len(table.Partitions) != want {
 				t.Errorf("%d partitions, want %d", len(table.Partitions), want)
 			}
@@ -344,6 +347,9 @@ func TestMBRDamage(t *testing.T) {
 			}
 			if got := fmt.Sprint(numbers); got != test.numbers {
 				t.Errorf("partitions %s, want %s", got, test.numbers)
+			}
+			if short := name == "partition past the end"; (len(table.CutShort) == 1) != short {
+				t.Errorf("cut short: %v", table.CutShort)
 			}
 			if len(table.Warnings) == 0 || !strings.Contains(strings.Join(table.Warnings, "\n"), test.warning) {
 				t.Errorf("warnings %q, want %q", table.Warnings, test.warning)
