@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"iter"
 	"os/exec"
+	"sync"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/extent"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/native"
@@ -66,6 +67,19 @@ func open(ctx context.Context, path string, opts Options) (backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	locks, err := holdAll(path, chain)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := read(ctx, path, format, chain, opts)
+	if err != nil {
+		return nil, errors.Join(err, locks.Close())
+	}
+	return &held{opened, sync.OnceValue(func() error { return errors.Join(opened.Close(), locks.Close()) })}, nil
+}
+
+// read opens an image that is held.
+func read(ctx context.Context, path, format string, chain []native.Layer, opts Options) (backend, error) {
 	if err := checkComplete(ctx, path, format); err != nil {
 		return nil, err
 	}
@@ -89,42 +103,50 @@ func open(ctx context.Context, path string, opts Options) (backend, error) {
 		return nil, fmt.Errorf("images in %s format cannot be read in this process", format)
 	}
 	opts.Log(fmt.Sprintf("reading %s as %s in this process%s", path, format, why))
-	return openNative(ctx, chain)
+	return native.Open(ctx, chain)
 }
 
-// held is an image read in this process, with the locks on its files.
+// held is an image with the locks on its files.
 type held struct {
 	backend
-	locks []io.Closer
+	end func() error
 }
 
-func openNative(ctx context.Context, chain []native.Layer) (backend, error) {
-	h := &held{}
-	for _, layer := range chain {
-		lock, err := hold(layer.Path)
-		if err != nil {
-			return nil, errors.Join(err, h.release())
-		}
-		h.locks = append(h.locks, lock)
-	}
-	image, err := native.Open(ctx, chain)
-	if err != nil {
-		return nil, errors.Join(err, h.release())
-	}
-	h.backend = image
-	return h, nil
-}
+// Close closes the image's files, and lets others write to them. It may be
+// called again.
+func (h *held) Close() error { return h.end() }
 
-func (h *held) release() error {
+// locks are those on the files of an image.
+type locks []io.Closer
+
+// Close gives them back.
+func (l locks) Close() error {
 	var errs []error
-	for _, lock := range h.locks {
+	for _, lock := range l {
 		errs = append(errs, lock.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// Close closes the image's files, and lets others write to them.
-func (h *held) Close() error { return errors.Join(h.backend.Close(), h.release()) }
+// holdAll holds the files of an image, as far as they are known. qemu-nbd holds
+// its image too, but lets others write to the backing files.
+func holdAll(path string, chain []native.Layer) (io.Closer, error) {
+	if chain == nil {
+		chain = []native.Layer{{Path: path}}
+	}
+	var all locks
+	for _, layer := range chain {
+		lock, err := hold(layer.Path)
+		if err != nil {
+			if layer.Path != path {
+				err = fmt.Errorf("backing file %q: %w", layer.Path, err)
+			}
+			return nil, errors.Join(err, all.Close())
+		}
+		all = append(all, lock)
+	}
+	return all, nil
+}
 
 // unavailable says why there is no NBD on this machine and what to do about
 // it. It returns "" where err is about the image.

@@ -2,6 +2,7 @@ package disk_test
 
 import (
 	"bufio"
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,10 +128,13 @@ func TestUntrustedContent(t *testing.T) {
 	}
 }
 
-// A virtual machine that writes to an image keeps us from reading it.
+// A virtual machine that writes to an image keeps us from reading it, and what
+// is over it.
 func TestInUse(t *testing.T) {
 	for _, format := range []string{"raw", "qcow2"} {
 		path := writable(t, format)
+		over := filepath.Join(t.TempDir(), "over.qcow2")
+		disktest.Run(t, "", "qemu-img", "create", "-q", "-f", "qcow2", "-F", format, "-b", path, over)
 		cmd := exec.Command("qemu-io", "-f", format, path)
 		in, err := cmd.StdinPipe()
 		if err != nil {
@@ -151,9 +155,11 @@ func TestInUse(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, inProcess := range []bool{false, true} {
-			_, err := disk.Open(t.Context(), path, disk.Options{Format: format, InProcess: inProcess})
-			if err == nil || !strings.Contains(err.Error(), "open for writing in another process") {
-				t.Errorf("%s: Open = %v", format, err)
+			for image, format := range map[string]string{path: format, over: "qcow2"} {
+				_, err := disk.Open(t.Context(), image, disk.Options{Format: format, InProcess: inProcess})
+				if err == nil || !strings.Contains(err.Error(), "open for writing in another process") {
+					t.Errorf("%s, in process %t: Open = %v", image, inProcess, err)
+				}
 			}
 		}
 	}
@@ -188,6 +194,21 @@ func TestHeld(t *testing.T) {
 				t.Errorf("%s, in process %t: not to be written to after Close: %v", format, inProcess, err)
 			}
 		}
+	}
+}
+
+// What is missing of a raw disk that is cut while it is read is not zeros.
+func TestCutWhileRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "disk.raw")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("x"), 8<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := openDisk(t, path, disk.Options{Format: "raw"})
+	if err := os.Truncate(path, 4<<20-100); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := d.ReadAt(make([]byte, 1<<20), 3<<20); err == nil {
+		t.Errorf("read %d bytes without an error", n)
 	}
 }
 

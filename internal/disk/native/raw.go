@@ -13,6 +13,7 @@ import (
 // raw is a file, or a block device, that holds a disk byte for byte.
 type raw struct {
 	*os.File
+	size    int64 // of the file when it was opened
 	extents *extent.Map
 }
 
@@ -25,7 +26,7 @@ func openRaw(ctx context.Context, file *os.File) (reader, error) {
 	if err := addStored(ctx, file, size, extents); err != nil {
 		return nil, fmt.Errorf("find holes: %w", err)
 	}
-	return &raw{file, extents}, nil
+	return &raw{file, size, extents}, nil
 }
 
 func (r *raw) layout() *extent.Map { return r.extents }
@@ -33,7 +34,8 @@ func (r *raw) layout() *extent.Map { return r.extents }
 // ReadAt reads zeros from the end of the file to the end of its last sector.
 func (r *raw) ReadAt(p []byte, off int64) (int, error) {
 	n, err := r.File.ReadAt(p, off)
-	if errors.Is(err, io.EOF) && off+int64(len(p)) <= r.extents.Size() && len(p)-n < sectorSize {
+	// One that was cut since then ends elsewhere.
+	if errors.Is(err, io.EOF) && off+int64(n) == r.size && off+int64(len(p)) <= r.extents.Size() {
 		clear(p[n:])
 		return len(p), nil
 	}
