@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs the Debian and Ubuntu packages that building, testing and the demo
-# need and that are missing here, and those that are named. With nothing missing
-# it does nothing, and needs no root.
+# need and that are missing here, and those that are named; with --build first,
+# only what building needs. With nothing missing it does nothing, and needs no
+# root.
 set -euo pipefail
 
-packages=(
-  # the plugin: a C compiler for libnbd, and qemu-nbd, which it runs
-  gcc make pkg-config dpkg-dev ca-certificates qemu-utils
+# The plugin: a C compiler for libnbd, and qemu-nbd, which it runs.
+packages=(gcc libc6-dev make pkg-config dpkg-dev ca-certificates qemu-utils)
+more=(
   # the demo: a disk from Debian's packages, and a machine to boot it
   mmdebstrap uidmap debian-archive-keyring fdisk gdisk e2fsprogs dosfstools mtools
   xorriso qemu-system-x86 ovmf swtpm qemu-system-arm qemu-efi-aarch64
@@ -15,8 +16,13 @@ packages=(
   libarchive-tools libcap2-bin libhivex-bin libwin-hivex-perl lvm2 lz4 mdadm ntfs-3g openssh-client openssl pigz
   procps python3 python3-venv rpm shellcheck shim-signed sqlite3 syslinux-common time
   util-linux xfsprogs xz-utils zstd
-  "$@"
 )
+if [ "${1-}" = --build ]; then
+  shift
+else
+  packages+=("${more[@]}")
+fi
+packages+=("$@")
 
 command -v go >/dev/null || {
   echo "deps: Go is missing: see https://go.dev/doc/install" >&2

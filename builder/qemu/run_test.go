@@ -325,7 +325,7 @@ func TestKernelInISO(t *testing.T) {
 
 func TestMissingKernel(t *testing.T) {
 	r := run(t, "off", map[string]any{"kernel": "/no/such/kernel"})
-	if r.err == nil || !strings.Contains(r.err.Error(), "/no/such/kernel: no such file") {
+	if r.err == nil || !strings.Contains(r.err.Error(), "/no/such/kernel: no such file or directory; nor is there an ISO") {
 		t.Errorf("error %v", r.err)
 	}
 	if left := r.left(t); len(left) > 0 {

@@ -143,6 +143,9 @@ func (s *stepSeeds) boot(name string) (string, error) {
 		}
 	}
 	if _, err := os.Stat(name); err != nil {
+		if inISO == nil {
+			return "", fmt.Errorf("%w; nor is there an ISO to take it from, which iso_url names", err)
+		}
 		return "", errors.Join(inISO, err)
 	}
 	return name, nil

@@ -32,6 +32,7 @@ func TestConfigure(t *testing.T) {
 		{"no region, optional", map[string]any{"optional": true, "minimum": "3.5"}, ""},
 		{"not known yet", map[string]any{"url": "http://<unknown>", "api_key": "<unknown>", "minimum": "<unknown>"}, ""},
 		{"no URL", map[string]any{"url": "maas.example"}, "must begin with http"},
+		{"no scheme", map[string]any{"url": "127.0.0.1:5240/MAAS"}, "it must be like http://"},
 		{"half a key", map[string]any{"url": url, "api_key": "secretpart:other"}, "has 2"},
 		{"minimum", map[string]any{"url": url, "minimum": "new"}, `minimum: "new" is no version`},
 		{"timeout", map[string]any{"url": url, "timeout": "-1s"}, "negative"},

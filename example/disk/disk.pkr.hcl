@@ -2,7 +2,7 @@
 # image, a raw copy of a machine. Nothing is started, and the disk stays as it is.
 #
 #   packer init .
-#   packer build -var disk=golden.qcow2 -var name=golden .
+#   packer build -var disk=golden.qcow2 -var name=golden -var base_image=ubuntu/noble .
 #   packer build -var disk=win2022.vhdx -var name=windows/win2022 -var filetype=ddgz .
 #
 # The machine that the disk belongs to must be shut down.
@@ -42,7 +42,7 @@ variable "filetype" {
 variable "output" {
   type        = string
   default     = ""
-  description = "Where the image goes; empty for a name in this folder."
+  description = "Where the image goes; empty for disk.tar.gz, or disk.dd.gz and so on, in the working folder."
 }
 
 variable "curtin_hooks" {
@@ -87,6 +87,12 @@ variable "checks" {
   description = "on stops at what MAAS could not deploy, warn only tells it, off does not look."
 }
 
+variable "ignore_checks" {
+  type        = list(string)
+  default     = []
+  description = "Checks that may fail, by name."
+}
+
 # Packer wants a source; this one does nothing.
 source "null" "disk" {
   communicator = "none"
@@ -106,6 +112,7 @@ build {
     keep_identity = var.keep_identity
     shrink        = var.shrink
     checks        = var.checks
+    ignore_checks = var.ignore_checks
 
     # To the region that MAAS_URL and MAAS_API_KEY name, if they are set.
     upload {

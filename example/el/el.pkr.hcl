@@ -19,7 +19,7 @@ locals {
   machine = var.architecture == "arm64" ? "aarch64" : "x86_64"
 
   # The installer's media: a file of one's own, or the system's download.
-  iso          = var.iso_path != "" ? var.iso_path : lookup(var.iso_url, var.architecture, "none")
+  iso          = var.iso_path != "" ? var.iso_path : lookup(var.iso_url, var.architecture, "")
   iso_checksum = var.iso_path != "" ? "none" : lookup(var.iso_checksum, var.architecture, "none")
 
   # The packages: from the media, or from a mirror. KS_MIRROR stands in for the part of

@@ -20,7 +20,7 @@ locals {
   generated     = "${substr(uuidv4(), 0, 23)}-Mx.s"
   root_password = var.root_password != "" ? var.root_password : local.generated
 
-  kickstart = var.kickstart != "" ? file(abspath(var.kickstart)) : templatefile("${path.root}/KS.CFG.pkrtpl.hcl", {
+  kickstart = var.kickstart != "" ? file(abspath(var.kickstart)) : templatefile("KS.CFG.pkrtpl.hcl", {
     install     = var.install_options
     license_key = var.license_key
     root        = startswith(local.root_password, "$") ? "--iscrypted ${local.root_password}" : local.root_password

@@ -56,6 +56,12 @@ variable "checks" {
   description = "on stops at what MAAS could not deploy, warn only tells it, off does not look."
 }
 
+variable "ignore_checks" {
+  type        = list(string)
+  default     = []
+  description = "Checks that may fail, by name."
+}
+
 source "null" "image" {
   communicator = "none"
 }
@@ -64,9 +70,10 @@ build {
   sources = ["source.null.image"]
 
   post-processor "maas-image" {
-    image    = var.image
-    filetype = var.filetype
-    checks   = var.checks
+    image         = var.image
+    filetype      = var.filetype
+    checks        = var.checks
+    ignore_checks = var.ignore_checks
 
     upload {
       name         = var.name

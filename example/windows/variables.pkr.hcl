@@ -121,6 +121,10 @@ variable "custom" {
   type        = string
   default     = ""
   description = "A folder on this machine with a script custom.ps1 of your own, and what it needs, to be run in the machine as an administrator before it is sealed."
+  validation {
+    condition     = var.custom == "" || contains([for name in fileset(abspath(var.custom), "*") : lower(name)], "custom.ps1")
+    error_message = "The folder of custom has to have a custom.ps1."
+  }
 }
 
 variable "windows_update" {

@@ -32,7 +32,7 @@ var diskChecks = []Check{
 		"installer-folder", Error, disk, func(s *subject) []string {
 			return one(len(s.installers()) == 0 && len(s.unread()) == 0, "no partition has a folder /curtin")
 		},
-		"have the build make one, on the partition with the system",
+		"have the build make one, on the partition with the system; on FAT and NTFS, curtin_hooks makes it",
 		"curtin finds the system by it: \"Did not find any filesystem\", and the deployment fails",
 		"curtin, curtin/block/__init__.py, get_root_device; tried",
 	}, {

@@ -9,7 +9,7 @@ import (
 )
 
 // TestValidate has a real Packer validate each system's template, on each
-// architecture that it has.
+// architecture that it has, from the folder above it as `make` does.
 func TestValidate(t *testing.T) {
 	packer := packertest.New(t)
 	iso := filepath.Join(t.TempDir(), "system.iso")
@@ -28,7 +28,11 @@ func TestValidate(t *testing.T) {
 		for system, file := range Variables(t, family) {
 			for _, options := range choices {
 				args := append([]string{"validate", "-var-file=" + file}, options...)
-				packer.Must(append(args, filepath.Join(Root, "example", family))...)
+				cmd := packer.Command(append(args, family)...)
+				cmd.Dir = filepath.Join(Root, "example")
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("packer %s: %v\n%s", cmd.Args[1:], err, out)
+				}
 			}
 			t.Log("valid:", system)
 		}

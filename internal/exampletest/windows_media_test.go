@@ -125,10 +125,11 @@ func TestWindowsRefuses(t *testing.T) {
 	}{
 		{"windows2022", []string{
 			iso, "product_key=ABCDE-12345", "edition=<Value>", "time_zone=Europe/Zurich&", "keyboard=german", "language=<>", "locale=DE",
-			"filetype=tgz", "firmware=efi", "virtio_sha256=md5:1", "cloudbase_init_sha256=1",
+			"filetype=tgz", "firmware=efi", "virtio_sha256=md5:1", "cloudbase_init_sha256=1", "custom=" + filepath.Join(dir, "drivers"),
 		}, []string{
 			"A product key is five times five", "An edition is letters", "A time zone is a name of Windows", "A keyboard is like",
 			"A language is like", "A locale is like", "The filetype is ddtgz or ddgz", "The firmware is uefi-secure", "A checksum by SHA-256 is 64",
+			"has to have a custom.ps1",
 		}},
 		{"windows2022", []string{iso, "drivers=/nowhere"}, []string{"no such file or directory"}},
 		{"windows2022", nil, []string{"iso_url"}},

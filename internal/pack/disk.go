@@ -122,7 +122,7 @@ func hideFreeSpace(d disk.Disk, volumes []*system.Volume, to Reporter) disk.Disk
 	for _, note := range notes {
 		to.Say("Note: " + note)
 	}
-	to.Say(fmt.Sprintf("Free space that holds old data, packed as zeros: %d bytes", hidden.Hidden()))
+	to.Say(fmt.Sprintf("Free space that may hold old data, packed as zeros: %d bytes", hidden.Hidden()))
 	return hidden
 }
 

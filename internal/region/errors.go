@@ -112,7 +112,7 @@ func meaning(e *StatusError, header http.Header) string {
 	case e.Status == http.StatusInternalServerError && e.Method == http.MethodPost:
 		return "MAAS answers so to parameters that it cannot cope with: check name, architecture, filetype and base image, then the region's log"
 	case e.Status == http.StatusNotFound && strings.HasSuffix(e.Path, "/version/"):
-		return "there is no MAAS API at this URL; it looks like http://maas.example:5240/MAAS"
+		return "there is no MAAS API at this URL: it must be like http://maas.example:5240/MAAS"
 	case e.Status == http.StatusNotFound:
 		return "it is not there any more: somebody deleted it meanwhile"
 	case e.Status == http.StatusProxyAuthRequired:

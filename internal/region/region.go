@@ -116,13 +116,13 @@ func parseURL(text string) (*url.URL, error) {
 		return nil, errors.New("the region's URL is empty")
 	case err != nil:
 		// url.Error shows the text, which may hold a password.
-		return nil, errors.New("the region's URL is no URL; it looks like http://maas.example:5240/MAAS")
+		return nil, errors.New("the region's URL cannot be read: it must be like http://maas.example:5240/MAAS")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return nil, errors.New("the region's URL must begin with http:// or https:// and a host, as in http://maas.example:5240/MAAS")
 	case u.User != nil:
 		return nil, errors.New("the region's URL holds a user name; the way in is the API key")
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, errors.New("the region's URL ends in a query or a fragment; it looks like http://maas.example:5240/MAAS")
+		return nil, errors.New("the region's URL ends in a query or a fragment: it must be like http://maas.example:5240/MAAS")
 	}
 	path := strings.TrimRight(u.Path, "/")
 	path = strings.TrimRight(strings.TrimSuffix(path, "/api/2.0"), "/")

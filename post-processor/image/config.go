@@ -209,8 +209,13 @@ func (c *Config) checkInput() error {
 		if i == 0 && path == "" || isUnknown(path) {
 			continue
 		}
-		if _, err := os.Stat(path); err != nil {
-			return fmt.Errorf("%s: %w", map[bool]string{true: "input", false: "more_inputs"}[i == 0], err)
+		option := map[bool]string{true: "input", false: "more_inputs"}[i == 0]
+		info, err := os.Stat(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", option, err)
+		}
+		if info.IsDir() {
+			return fmt.Errorf("%s: %s is a folder, not a disk image", option, path)
 		}
 	}
 	return nil

@@ -54,6 +54,7 @@ func TestConfigRefuses(t *testing.T) {
 		"shrink a tree":        {map[string]any{"shrink": true}, "shrink cannot be used with filetype = \"tgz\""},
 		"input format":         {map[string]any{"input_format": "iso"}, `input_format = "iso" is none of`},
 		"missing input":        {map[string]any{"input": filepath.Join(dir, "none")}, "input: stat"},
+		"input is a folder":    {map[string]any{"input": dir}, "input: " + dir + " is a folder"},
 		"hooks with CRLF":      {map[string]any{"curtin_hooks": hooks}, "Windows line endings"},
 		"hooks not a folder":   {map[string]any{"curtin_hooks": file}, "is not a folder"},
 		"missing overlay":      {map[string]any{"overlay": filepath.Join(dir, "none")}, "overlay: stat"},
