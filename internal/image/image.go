@@ -29,6 +29,9 @@ type Options struct {
 	Force bool
 	// SkipVerify does not read again what was written.
 	SkipVerify bool
+	// Confirm, if not nil, is called when all is written and was read again. Its
+	// error is the image's.
+	Confirm func() error
 	TarOptions
 
 	// reread stands for the file as the verifier sees it, in tests.
@@ -90,6 +93,11 @@ func create(ctx context.Context, path string, ft filetype, opts Options, write f
 	}
 	if err := file.verify.stop(); err != nil { // a file that is open cannot be renamed everywhere
 		return Summary{}, err
+	}
+	if opts.Confirm != nil {
+		if err := opts.Confirm(); err != nil {
+			return Summary{}, err
+		}
 	}
 	if err := out.Commit(); err != nil {
 		return Summary{}, err

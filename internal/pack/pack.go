@@ -66,6 +66,7 @@ func Run(ctx context.Context, job Job, to Reporter) (result Result, err error) {
 	if job.replacesDisk() {
 		return Result{}, fmt.Errorf("%s is the disk itself; the image must go elsewhere", job.Output)
 	}
+	job.Image.Confirm = unchanged(append([]string{job.Disk}, job.MoreDisks...))
 	d, err := disk.Open(ctx, job.Disk, disk.Options{Format: job.Format, Log: to.Say})
 	if err != nil {
 		return Result{}, err
