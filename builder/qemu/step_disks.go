@@ -88,7 +88,7 @@ func (s *stepDisks) first(ctx context.Context) error {
 func (s *stepDisks) copy(ctx context.Context) error {
 	q := &s.config.QEMU
 	if filepath.Ext(s.iso) == "."+q.Format && len(q.QemuImgArgs.Convert) == 0 {
-		return copyFile(s.disks[0], s.iso)
+		return copyFile(ctx, s.disks[0], s.iso)
 	}
 	args := append([]string{"convert"}, q.QemuImgArgs.Convert...)
 	return qemuImg(ctx, append(args, "-O", q.Format, s.iso, s.disks[0])...)
@@ -103,7 +103,9 @@ func (s *stepCompact) Run(ctx context.Context, state multistep.StateBag) multist
 		return multistep.ActionContinue
 	}
 	s.ui.Say("Compacting the disk")
-	args := []string{"convert"}
+	// What it holds came from the machine: a raw disk can look like another
+	// format, with files of this one behind it.
+	args := []string{"convert", "-f", q.Format}
 	if q.DiskCompression {
 		args = append(args, "-c")
 	}

@@ -104,7 +104,7 @@ func (s *stepHost) tryAccelerator(ctx context.Context, q *qemuConfig) string {
 // varsFile is the QEMU builder's name for it.
 const varsFile = "efivars.fd"
 
-func (s *stepHost) findFirmware(context.Context) error {
+func (s *stepHost) findFirmware(ctx context.Context) error {
 	q := &s.config.QEMU
 	switch {
 	case s.config.has("efi_firmware_code"):
@@ -124,7 +124,7 @@ func (s *stepHost) findFirmware(context.Context) error {
 		return nil
 	}
 	s.vars = filepath.Join(q.OutputDir, varsFile)
-	if err := copyFile(s.vars, s.firmware.Vars); err != nil {
+	if err := copyFile(ctx, s.vars, s.firmware.Vars); err != nil {
 		return fmt.Errorf("copy the firmware's variables: %w", err)
 	}
 	return os.Chmod(s.vars, 0o644)

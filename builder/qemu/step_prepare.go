@@ -153,8 +153,11 @@ func (s *stepSeeds) boot(name string) (string, error) {
 
 func (*stepSeeds) Cleanup(multistep.StateBag) {}
 
-// copyFile copies a file, with its holes where the file system can.
-func copyFile(target, source string) (err error) {
+// copyUnit is how much of a file is copied before the context is asked again.
+const copyUnit = 64 << 20
+
+// copyFile copies a file, without moving its bytes where the file system can.
+func copyFile(ctx context.Context, target, source string) (err error) {
 	in, err := os.Open(source)
 	if err != nil {
 		return err
@@ -165,6 +168,14 @@ func copyFile(target, source string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	_, err = io.Copy(out, in)
-	return err
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if _, err := io.CopyN(out, in, copyUnit); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
 }
