@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
@@ -51,12 +52,18 @@ func checkVDI(path string) error {
 
 // checkVMDK has qemu-img look, for a VMDK image can have many forms.
 func checkVMDK(ctx context.Context, path string) error {
-	cmd := exec.CommandContext(ctx, "qemu-img", "check", "-q", "-f", formatVMDK, path)
+	image, err := filepath.Abs(path) // a path with a colon could mean a protocol
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "qemu-img", "check", "-q", "-f", formatVMDK, image)
 	out, err := cmd.CombinedOutput()
 	var failed *exec.ExitError
 	switch {
 	case err == nil || errors.Is(err, exec.ErrNotFound):
 		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
 	case errors.As(err, &failed) && failed.ExitCode() == qemuImgCannotCheck:
 		return nil
 	}

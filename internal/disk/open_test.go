@@ -3,12 +3,15 @@ package disk_test
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/disktest"
@@ -209,6 +212,29 @@ func TestCutWhileRead(t *testing.T) {
 	}
 	if n, err := d.ReadAt(make([]byte, 1<<20), 3<<20); err == nil {
 		t.Errorf("read %d bytes without an error", n)
+	}
+}
+
+// A vmdk image is looked through by qemu-img: under any name, and until the build
+// is cancelled, which is no damage.
+func TestCheckVMDK(t *testing.T) {
+	path := writable(t, "vmdk")
+	t.Chdir(filepath.Dir(path))
+	if err := os.Rename(path, "nbd:disk.vmdk"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := disk.Open(t.Context(), "nbd:disk.vmdk", disk.Options{InProcess: true}); err == nil || !strings.Contains(err.Error(), "cannot be read in this process") {
+		t.Errorf("Open = %v", err)
+	}
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "qemu-img"), []byte("#!/bin/sh\nexec sleep 60\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := disk.Open(ctx, "nbd:disk.vmdk", disk.Options{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Open = %v", err)
 	}
 }
 
