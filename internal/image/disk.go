@@ -51,7 +51,6 @@ func (w *diskWriter) run(inTar bool) (Summary, error) {
 			return sum, writeError(err)
 		}
 		sum.TarSize = int64(len(head)) + size + padding(size) + 2*blockSize
-		sum.TarSize += -sum.TarSize & (blockSize - 1)
 		if over := sum.TarSize % recordSize; over > 0 {
 			sum.TarSize += recordSize - over
 		}

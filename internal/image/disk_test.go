@@ -268,6 +268,41 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
+// A build that is cancelled does not wait for a long run of zeros, whose
+// checksum alone would take minutes.
+func TestZerosEnd(t *testing.T) {
+	noLeaks(t)
+	path := filepath.Join(t.TempDir(), "disk.raw")
+	const data = 1 << 20
+	if err := os.WriteFile(path, sample(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 1<<39); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	start := time.Now()
+	_, err := PackDisk(ctx, filepath.Join(t.TempDir(), "image"), failingDisk{openRaw(t, path), data - 1, nil, cancel}, Options{Filetype: "ddraw"})
+	if took := time.Since(start); !errors.Is(err, context.Canceled) || took > 30*time.Second {
+		t.Errorf("it ended after %v with %v", took, err)
+	}
+
+	out, err := Create(filepath.Join(t.TempDir(), "image"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := &checked{ctx: ctx, out: out}
+	for _, err := range []error{file.stream(sample(9)), file.hole(9), file.zeroStream(&zeroStream{9, sample(9)})} {
+		if !errors.Is(err, context.Canceled) || out.Size() > 0 {
+			t.Errorf("%d bytes were written: %v", out.Size(), err)
+		}
+	}
+	if err := out.Abort(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestBlocksFail has the file fail at many places.
 func TestBlocksFail(t *testing.T) {
 	noLeaks(t)

@@ -62,7 +62,7 @@ func create(ctx context.Context, path string, ft filetype, opts Options, write f
 		return Summary{}, err
 	}
 	defer func() { err = errors.Join(err, out.Abort()) }()
-	file := &checked{out: out}
+	file := &checked{ctx: ctx, out: out}
 	if !opts.SkipVerify {
 		if file.verify, err = newVerifier(out.file.Name(), ft.codec, opts.reread); err != nil {
 			return Summary{}, err
