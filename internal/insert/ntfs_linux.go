@@ -60,6 +60,8 @@ func checkNTFS(ctx context.Context, image string) error {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
+	case ctx.Err() != nil:
+		return err
 	case errors.As(err, &exit) && exit.ExitCode() == 14: // ntfs-3g.probe(8)
 		return errors.New("its Windows is hibernated, or has its fast startup on: shut it down with shutdown /s /t 0 after powercfg /h off")
 	case errors.As(err, &exit) && exit.ExitCode() == 15:
@@ -67,7 +69,11 @@ func checkNTFS(ctx context.Context, image string) error {
 	default:
 		return fmt.Errorf("ntfs-3g cannot write it: %w: %s", err, out)
 	}
-	if out, err := run(ctx, "ntfsinfo", "--mft", image); err != nil {
+	out, err = run(ctx, "ntfsinfo", "--mft", image)
+	if ctx.Err() != nil {
+		return err
+	}
+	if err != nil {
 		return fmt.Errorf("the NTFS file system is marked as damaged: start Windows, and have chkdsk repair it: %s", out)
 	}
 	return nil

@@ -2,6 +2,7 @@ package insert
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -127,5 +128,23 @@ func TestIntoNTFSEnds(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if _, err := into(t.Context(), t, disk, "", layer); err == nil || !strings.Contains(err.Error(), "install the package ntfs-3g; or better") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// A check that is cancelled says nothing of damage.
+func TestCheckNTFSEnds(t *testing.T) {
+	for _, slow := range []string{"ntfs-3g.probe", "ntfsinfo"} {
+		bin := t.TempDir()
+		for name, script := range map[string]string{"ntfs-3g.probe": "exit 0", "ntfsinfo": "exit 0", slow: "exec /bin/sleep 60"} {
+			if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Setenv("PATH", bin)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := checkNTFS(ctx, "volume"); !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "NTFS") {
+			t.Errorf("%s: error is %v", slow, err)
+		}
 	}
 }
