@@ -1,6 +1,9 @@
 package system
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 func TestPrintable(t *testing.T) {
 	for text, want := range map[string]string{
@@ -12,5 +15,14 @@ func TestPrintable(t *testing.T) {
 		if got := printable(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
+	}
+}
+
+// A name out of an image is no format.
+func TestScanError(t *testing.T) {
+	broken := errors.New("broken")
+	err := new(scanner).errorf("RAID array 100%d", "read it: %w", broken)
+	if !errors.Is(err, broken) || err.Error() != "RAID array 100%d: read it: broken" {
+		t.Errorf("error is %q", err)
 	}
 }

@@ -73,10 +73,11 @@ func (s *scanner) table(d disk.Volume, number int, place string) error {
 }
 
 func (*scanner) errorf(place, format string, err error) error {
+	err = fmt.Errorf(format, err)
 	if place != "" {
-		format = place + ": " + format
+		err = fmt.Errorf("%s: %w", place, err)
 	}
-	return fmt.Errorf(format, err)
+	return err
 }
 
 // add opens a volume, unless it is known that it cannot be read.
