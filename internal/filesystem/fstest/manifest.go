@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem"
-	"github.com/packer-maas/packer-plugin-maas/internal/tree"
 )
 
 // Record is all there is to know of a name in a tree.
@@ -163,55 +162,6 @@ func (r *Record) normalise() {
 	if !r.Mode.IsRegular() && r.Mode.Type() != filesystem.ModeSymlink {
 		r.Size = 0
 	}
-}
-
-// FromEntries reads a manifest from a tree's stream, and checks the stream's
-// own promises: each path once and after its directory, hard links after what
-// they link to.
-func FromEntries(t testing.TB, entries tree.Entries) Manifest {
-	t.Helper()
-	m := make(Manifest)
-	links := uint64(1 << 63)
-	for e, err := range entries {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, again := m[e.Path]; again {
-			t.Errorf("%q: comes twice", e.Path)
-		}
-		if dir, _, nested := cutLast(e.Path); nested && (m[dir] == nil || !m[dir].Mode.IsDir()) {
-			t.Errorf("%q: comes before its directory", e.Path)
-		}
-		r := newRecord(&e.Inode)
-		// A stream has no inode numbers that mean anything across file systems.
-		links++
-		r.inode = links
-		switch first := m[e.HardLink]; {
-		case e.HardLink != "" && first == nil:
-			t.Errorf("%q: links to %q, which has not come yet", e.Path, e.HardLink)
-		case e.HardLink != "":
-			r.inode, r.Digest, r.Segments = first.inode, first.Digest, first.Segments
-		case e.Data != nil:
-			r.Segments = e.Data.Segments()
-			if r.Digest, err = digestFile(e.Data, e.Size, r.Segments); err != nil {
-				t.Errorf("%q: %v", e.Path, err)
-			}
-		case e.Mode.IsRegular():
-			t.Errorf("%q: has no data", e.Path)
-		}
-		m[e.Path] = r
-	}
-	m.setNames()
-	return m
-}
-
-// cutLast splits a path at its last slash.
-func cutLast(path string) (dir, name string, nested bool) {
-	i := strings.LastIndexByte(path, '/')
-	if i < 0 {
-		return ".", path, false
-	}
-	return path[:i], path[i+1:], true
 }
 
 // paths returns the manifest's paths in order.
