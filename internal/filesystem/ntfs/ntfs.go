@@ -1,5 +1,6 @@
 // Package ntfs tells what state an NTFS file system is in and which bytes of
-// it nobody owns. It reads no files.
+// it nobody owns, and reads folders and the files that say what Windows is on
+// it. It is no filesystem.FS: files with holes or compressed it does not read.
 //
 // The structures are found by go-ntfs, a reader made for forensics: it goes on
 // where something is damaged, and hides what it could not read. So nothing that
