@@ -69,7 +69,7 @@ var cloudChecks = []Check{
 		"cloud-init-state", Warning, linux, func(s *subject) []string {
 			return s.existing("var/lib/cloud/instance", "var/lib/cloud/instances/*")
 		},
-		"run cloud-init clean at the end of the build, or do not keep this identity",
+		"run cloud-init clean at the end of the build; of a tarball, leave cloud-init out of keep_identity",
 		"what is done once in a machine's life counts as done, and the build's data stays readable",
 		"cloud-init, \"First boot determination\"",
 	}, {

@@ -8,14 +8,14 @@ var identityChecks = []Check{
 			id := strings.TrimSpace(s.Tree.Text("etc/machine-id"))
 			return one(id != "" && id != "uninitialized", "/etc/machine-id is set")
 		},
-		"empty the file in the build, or do not keep this identity",
+		"empty the file in the build; of a tarball, leave machine-id out of keep_identity",
 		"all machines have the same, and with it the same addresses by DHCP, in many networks",
 		"machine-id(5)",
 	}, {
 		"ssh-host-keys", Warning, linux, func(s *subject) []string {
 			return s.existing("etc/ssh/ssh_host_*_key")
 		},
-		"remove them in the build, or do not keep this identity: they are made anew at the first start",
+		"remove them in the build, for they are made anew at the first start; of a tarball, leave ssh-host-keys out of keep_identity",
 		"who has the image has the keys of all machines",
 		"sshd(8)",
 	}, {
@@ -23,7 +23,7 @@ var identityChecks = []Check{
 			return s.existing("var/lib/systemd/random-seed", "var/lib/urandom/random-seed", "var/lib/random-seed",
 				"boot/loader/random-seed", "boot/efi/loader/random-seed", "efi/loader/random-seed")
 		},
-		"remove it in the build, or do not keep this identity",
+		"remove it in the build; of a tarball, leave random-seed out of keep_identity",
 		"all machines begin with the same",
 		"systemd-random-seed.service(8)",
 	}, {
