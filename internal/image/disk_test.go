@@ -303,6 +303,35 @@ func TestZerosEnd(t *testing.T) {
 	}
 }
 
+// slowReader is a file whose parts take long to be read, after which it cancels.
+type slowReader struct {
+	io.ReaderAt
+	cancel func()
+}
+
+func (r slowReader) ReadAt(p []byte, off int64) (int, error) {
+	time.Sleep(time.Second) // all is written meanwhile
+	r.cancel()
+	return r.ReaderAt.ReadAt(p, off)
+}
+
+// A build that is cancelled does not wait until its image was read again, and
+// gives none.
+func TestCancelVerify(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	opts := Options{Filetype: "ddraw", reread: func(r io.ReaderAt) io.ReaderAt { return slowReader{r, cancel} }}
+	start := time.Now()
+	_, err := PackDisk(ctx, filepath.Join(dir, "image"), openRaw(t, sparseDisk(t, 60<<20)), opts)
+	if took := time.Since(start); !errors.Is(err, context.Canceled) || took > 10*time.Second {
+		t.Errorf("it ended after %v with %v", took, err)
+	}
+	if got := listing(t, dir); got != "" {
+		t.Errorf("directory holds %s", got)
+	}
+}
+
 // TestBlocksFail has the file fail at many places.
 func TestBlocksFail(t *testing.T) {
 	noLeaks(t)

@@ -68,6 +68,7 @@ func create(ctx context.Context, path string, ft filetype, opts Options, write f
 			return Summary{}, err
 		}
 		defer func() { err = errors.Join(err, file.verify.stop()) }()
+		defer context.AfterFunc(ctx, file.verify.interrupt)()
 	}
 	level := opts.Level
 	if level == 0 {
@@ -83,12 +84,12 @@ func create(ctx context.Context, path string, ft filetype, opts Options, write f
 		err = fmt.Errorf("compress image: %w", cerr)
 	}
 	if err == nil {
-		err = ctx.Err()
+		err = file.verify.finish(c.sum())
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err() // whatever that broke
 	}
 	if err != nil {
-		return Summary{}, err
-	}
-	if err := file.verify.finish(c.sum()); err != nil {
 		return Summary{}, err
 	}
 	if err := file.verify.stop(); err != nil { // a file that is open cannot be renamed everywhere

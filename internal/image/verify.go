@@ -111,15 +111,20 @@ func (v *verifier) finish(want checksum) error {
 	return nil
 }
 
+// interrupt has the verifier end soon.
+func (v *verifier) interrupt() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.stopped = true
+	v.grown.Signal()
+}
+
 // stop ends the verifier; after finish it only closes the file.
 func (v *verifier) stop() error {
 	if v == nil {
 		return nil
 	}
-	v.mu.Lock()
-	v.stopped = true
-	v.grown.Signal()
-	v.mu.Unlock()
+	v.interrupt()
 	<-v.done
 	if err := v.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		return err
