@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,7 +19,7 @@ const maxChain = 32
 // returns nil for a format that only QEMU reads. What makes an image unfit is
 // found here, for all readers alike; trusted says that the format was given
 // and not found by content.
-func imageChain(path, format string, trusted bool) ([]native.Layer, error) {
+func imageChain(ctx context.Context, path, format string, trusted bool) ([]native.Layer, error) {
 	trusted = trusted || strings.EqualFold(filepath.Ext(path), "."+format)
 	if format == formatVMDK && !trusted {
 		return nil, untrusted(format, "other files")
@@ -32,7 +33,7 @@ func imageChain(path, format string, trusted bool) ([]native.Layer, error) {
 		if last.Format == formatRaw {
 			return chain, nil
 		}
-		next, err := backingFile(last)
+		next, err := backingFile(ctx, last)
 		if err != nil {
 			if len(chain) > 1 {
 				err = fmt.Errorf("backing file %q: %w", last.Path, err)
@@ -60,7 +61,7 @@ func untrusted(format, files string) error {
 }
 
 // backingFile returns the layer below a qcow2 image; nil if there is none.
-func backingFile(layer *native.Layer) (*native.Layer, error) {
+func backingFile(ctx context.Context, layer *native.Layer) (*native.Layer, error) {
 	file, size, err := openFile(layer.Path)
 	if err != nil {
 		return nil, err
@@ -81,7 +82,7 @@ func backingFile(layer *native.Layer) (*native.Layer, error) {
 	case header.DataFile != "":
 		return nil, fmt.Errorf("the image's data is in another file, %q: convert it by qemu-img convert -O qcow2", header.DataFile)
 	}
-	if err := header.CheckComplete(file, size); err != nil {
+	if err := header.CheckComplete(ctx, file, size); err != nil {
 		return nil, err
 	}
 	switch {

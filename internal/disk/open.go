@@ -63,7 +63,7 @@ func open(ctx context.Context, path string, opts Options) (backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	chain, err := imageChain(path, format, opts.Format != "")
+	chain, err := imageChain(ctx, path, format, opts.Format != "")
 	if err != nil {
 		return nil, err
 	}

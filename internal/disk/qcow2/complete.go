@@ -1,6 +1,7 @@
 package qcow2
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ const (
 // CheckComplete finds out whether the file was cut short, by a copy that was
 // not finished or a disk that was full: QEMU reads clusters past the end of
 // the file as zeros, without a word.
-func (h *Header) CheckComplete(r io.ReaderAt, fileSize int64) error {
+func (h *Header) CheckComplete(ctx context.Context, r io.ReaderAt, fileSize int64) error {
 	clusterSize := int64(1) << h.clusterBits
 	l1 := make([]byte, h.l1Entries*8)
 	if _, err := r.ReadAt(l1, h.l1Offset); err != nil {
@@ -27,6 +28,9 @@ func (h *Header) CheckComplete(r io.ReaderAt, fileSize int64) error {
 	l2 := make([]byte, clusterSize)
 	seen := map[int64]bool{} // a damaged image may name a table many times
 	for at := 0; at < len(l1); at += 8 {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		offset := int64(be64(l1, at) & entryOffset)
 		if offset == 0 || seen[offset] {
 			continue

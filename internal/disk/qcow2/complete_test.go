@@ -2,6 +2,8 @@ package qcow2_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"math/rand"
 	"os"
@@ -51,9 +53,14 @@ func TestCheckComplete(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = h.CheckComplete(bytes.NewReader(b), int64(len(b)))
+			err = h.CheckComplete(t.Context(), bytes.NewReader(b), int64(len(b)))
 			if test.complete && err != nil || !test.complete && (err == nil || !strings.Contains(err.Error(), "cut short")) {
 				t.Errorf("%d of %d bytes: error %v", len(b), int64(len(b))+test.lost, err)
+			}
+			stopped, stop := context.WithCancel(t.Context())
+			stop()
+			if err := h.CheckComplete(stopped, bytes.NewReader(b), int64(len(b))); !errors.Is(err, context.Canceled) {
+				t.Errorf("cancelled: error %v", err)
 			}
 		})
 	}

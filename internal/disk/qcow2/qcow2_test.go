@@ -99,7 +99,7 @@ func FuzzReadHeader(f *testing.F) {
 			t.Errorf("accepted %+v", h)
 		}
 		if err == nil {
-			_ = h.CheckComplete(bytes.NewReader(b), int64(len(b))) // must end
+			_ = h.CheckComplete(t.Context(), bytes.NewReader(b), int64(len(b))) // must end
 		}
 	})
 }
