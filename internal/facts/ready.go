@@ -43,7 +43,7 @@ func ReadImage(ctx context.Context, name, filetype string) (*Facts, error) {
 	if filetype == "ddraw" {
 		return readRaw(ctx, name)
 	}
-	content, err := image.Reader(filetype, contextReader{ctx, bufio.NewReaderSize(file, 1<<20)})
+	content, err := image.Reader(ctx, filetype, bufio.NewReaderSize(file, 1<<20))
 	switch {
 	case err != nil && image.IsDisk(filetype):
 		return &Facts{Disk: &Disk{}, Damage: damageOf(err)}, ctx.Err()
@@ -292,16 +292,3 @@ func (*tarFile) Segments() []filesystem.Segment { return nil }
 
 // Prefetch does nothing.
 func (*tarFile) Prefetch(int64, int64) {}
-
-// contextReader ends with its context.
-type contextReader struct {
-	ctx context.Context //nolint:containedctx // lives as long as one call
-	io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
-}

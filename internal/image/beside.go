@@ -3,7 +3,6 @@ package image
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 )
@@ -34,14 +33,3 @@ func WriteBeside(path string, content []byte) (err error) {
 	}
 	return syncDir(filepath.Dir(path))
 }
-
-// Reader decompresses an image of a filetype.
-func Reader(filetype string, r io.Reader) (io.Reader, error) {
-	if ft := filetypes[filetype]; ft.codec != nil {
-		return ft.codec.reader(r)
-	}
-	return r, nil
-}
-
-// IsTar says whether a filetype is a tar, or holds its disk in one.
-func IsTar(filetype string) bool { return !filetypes[filetype].disk || filetypes[filetype].tar }

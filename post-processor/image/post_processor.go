@@ -91,7 +91,7 @@ func (c *Config) takeReady(ctx context.Context, a *artifact) error {
 	}
 	a.path, a.ready = c.Image, true
 	a.result.Size = info.Size()
-	a.result.SHA256, err = digest(ctx, c.Image)
+	a.result.SHA256, err = image.Digest(ctx, c.Image)
 	return err
 }
 

@@ -9,8 +9,8 @@ import (
 	"os"
 )
 
-// digest is a file's SHA-256 in hexadecimal.
-func digest(ctx context.Context, path string) (string, error) {
+// Digest is the SHA-256 of an image that is ready, in lower case hex.
+func Digest(ctx context.Context, path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -22,6 +22,18 @@ func digest(ctx context.Context, path string) (string, error) {
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
+
+// Reader decompresses an image of a filetype. When ctx is cancelled, it fails.
+func Reader(ctx context.Context, filetype string, r io.Reader) (io.Reader, error) {
+	r = contextReader{ctx, r}
+	if ft := filetypes[filetype]; ft.codec != nil {
+		return ft.codec.reader(r)
+	}
+	return r, nil
+}
+
+// IsTar says whether a filetype is a tar, or holds its disk in one.
+func IsTar(filetype string) bool { return !filetypes[filetype].disk || filetypes[filetype].tar }
 
 // contextReader ends with its context.
 type contextReader struct {
