@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -17,6 +19,8 @@ const (
 	mountLimit = time.Minute
 	// stopLimit is how long writing what is left to write may take.
 	stopLimit = 5 * time.Minute
+	// detachLimit is far more than fusermount takes.
+	detachLimit = 10 * time.Second
 )
 
 // withMounted has ntfs-3g mount an image as long as a function runs. It stays
@@ -28,7 +32,7 @@ func withMounted(ctx context.Context, image, mounted string, do func() error) (e
 	cmd.Stderr = &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid:   true,            // a terminal's Ctrl-C is ours to handle
-		Pdeathsig: syscall.SIGTERM, // nothing stays mounted when we are killed
+		Pdeathsig: syscall.SIGTERM, // nothing stays mounted when we are killed; of a user, setuid programs do not get it
 	}
 	runtime.LockOSThread() // whose end that signal is tied to
 	defer runtime.UnlockOSThread()
@@ -39,6 +43,11 @@ func withMounted(ctx context.Context, image, mounted string, do func() error) (e
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start ntfs-3g: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			detach(ctx, mounted)
+		}
+	}()
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 
@@ -70,6 +79,17 @@ func withMounted(ctx context.Context, image, mounted string, do func() error) (e
 		err = errors.Join(err, fmt.Errorf("ntfs-3g did not unmount within %v", stopLimit))
 	}
 	return err
+}
+
+// detach unmounts what an ntfs-3g that was killed has left: a folder that can
+// neither be read nor removed. Where nothing is mounted it does nothing.
+func detach(ctx context.Context, mounted string) {
+	if err := unix.Unmount(mounted, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); !errors.Is(err, unix.EPERM) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), detachLimit)
+	defer cancel()
+	_, _ = run(ctx, "fusermount", "-u", "-z", mounted) // those who mounted may
 }
 
 // isMounted says whether another file system is at a folder by now.

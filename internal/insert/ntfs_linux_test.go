@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,24 @@ func TestIntoNTFSEnds(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if _, err := into(t.Context(), t, disk, "", layer); err == nil || !strings.Contains(err.Error(), "install the package ntfs-3g; or better") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// An ntfs-3g that is killed, as for want of memory, leaves nothing mounted.
+func TestNTFSKilled(t *testing.T) {
+	fstest.RequireTool(t, "pgrep")
+	volume := windows(t)
+	dir := t.TempDir()
+	err := withMounted(t.Context(), volume, dir, func() error {
+		pid := fstest.Run(t, "pgrep", "--parent", strconv.Itoa(os.Getpid()), "--exact", "ntfs-3g")
+		fstest.Run(t, "kill", "-KILL", strings.TrimSpace(pid))
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "ntfs-3g: signal: killed") {
+		t.Errorf("error is %v", err)
+	}
+	if err := os.Remove(dir); err != nil { // busy, if it were mounted
+		t.Error(err)
 	}
 }
 
