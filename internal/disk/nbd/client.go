@@ -33,7 +33,7 @@ type Client struct {
 	idle        chan *connection // those that no read is using
 	ctx         context.Context  // done when the client is closed or its parent cancelled
 	cancel      context.CancelCauseFunc
-	interrupted chan struct{} // closed when all requests were made to fail
+	interrupted chan struct{} // closed when all requests were made to fail, and the server has ended
 	closing     sync.Once
 }
 
@@ -59,7 +59,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	c := &Client{server: srv, idle: make(chan *connection, count), interrupted: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
-	stopKilling := context.AfterFunc(c.ctx, srv.kill) //nolint:contextcheck // made from ctx, a line above
+	stopKilling := context.AfterFunc(c.ctx, srv.Kill) //nolint:contextcheck // made from ctx, a line above
 	err = c.setUp(count)
 	stopKilling()
 	go c.interrupt()
@@ -209,12 +209,12 @@ func (c *Client) explain(err error, lost bool) error {
 	}
 	if lost {
 		select { // its sockets close a moment before its end is known
-		case <-c.server.exited:
+		case <-c.server.Exited():
 			return c.server.failure()
 		case <-time.After(time.Second):
 		}
 		// It closes a connection where it cannot read, and lives on.
-		if message := c.server.stderr.String(); message != "" {
+		if message := c.server.Messages(); message != "" {
 			return fmt.Errorf("%s closed the connection: %s", Program, message)
 		}
 	}
@@ -222,13 +222,14 @@ func (c *Client) explain(err error, lost bool) error {
 }
 
 // interrupt waits for the client's end and makes all requests on their way
-// fail, even if the server hangs.
+// fail, even if the server hangs. The server, which has nothing to save, is
+// killed; one that the kernel does not let end yet ends later.
 func (c *Client) interrupt() {
 	<-c.ctx.Done()
-	c.server.kill()
 	for _, conn := range c.connections {
 		_ = unix.Shutdown(conn.socket, unix.SHUT_RDWR)
 	}
+	c.server.Kill()
 	close(c.interrupted)
 }
 
@@ -240,7 +241,7 @@ func (c *Client) Close() error {
 		for range c.connections {
 			(<-c.idle).close()
 		}
-		c.server.stop()
+		c.server.removeDir()
 	})
 	return nil
 }

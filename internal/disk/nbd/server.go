@@ -9,34 +9,31 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/process"
 )
 
 const (
 	socketName = "nbd.sock"
 	// startLimit is far more than opening an image takes on slow storage.
 	startLimit = time.Minute
-	stopLimit  = 5 * time.Second
 )
 
 // server is a running qemu-nbd.
 type server struct {
-	cmd    *exec.Cmd
-	stderr tail
-	exited chan struct{} // closed when the process is gone
+	*process.Process
+	cmd *exec.Cmd
 
 	dir   string   // holds the socket; removed once all connections are made
 	dirFD *os.File // dir, to reach the socket by a path of any length
 }
 
-// start runs qemu-nbd for an image. The caller must call stop.
+// start runs qemu-nbd for an image. The caller must call Kill and removeDir.
 func start(cfg Config, connections int) (*server, error) {
 	program, err := exec.LookPath(Program)
 	if err != nil {
@@ -46,7 +43,7 @@ func start(cfg Config, connections int) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{exited: make(chan struct{})}
+	s := &server{}
 	if err := s.makeDir(); err != nil {
 		return nil, err
 	}
@@ -55,32 +52,11 @@ func start(cfg Config, connections int) (*server, error) {
 		"--socket=/proc/self/cwd/"+socketName, image)
 	s.cmd.Dir = s.dir
 	s.cmd.Env = append(os.Environ(), "LC_ALL=C")
-	s.cmd.Stderr = &s.stderr
-	s.cmd.WaitDelay = time.Second
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{
-		Setpgid:   true,            // a terminal's Ctrl-C is ours to handle
-		Pdeathsig: syscall.SIGKILL, // nothing is left when we are killed
-	}
-	started := make(chan error)
-	go s.run(started)
-	if err := <-started; err != nil {
+	if s.Process, err = process.Start(s.cmd); err != nil {
 		s.removeDir()
-		return nil, fmt.Errorf("start %s: %w", Program, err)
+		return nil, err
 	}
 	return s, nil
-}
-
-// run starts the process and waits for it. The parent-death signal is tied to
-// the thread that started the process, so this one stays until it has ended.
-func (s *server) run(started chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := s.cmd.Start()
-	started <- err
-	if err == nil {
-		_ = s.cmd.Wait() // how it ended is told by stderr
-		close(s.exited)
-	}
 }
 
 func (s *server) makeDir() error {
@@ -103,20 +79,6 @@ func (s *server) removeDir() {
 	_ = os.RemoveAll(s.dir)
 }
 
-// stop ends the process, which has nothing to save, and waits for its end. One
-// that the kernel does not let end yet, for a dead file server, ends later.
-func (s *server) stop() {
-	s.kill()
-	select {
-	case <-s.exited:
-	case <-time.After(stopLimit):
-	}
-	s.removeDir()
-}
-
-// kill ends the process without waiting, so that reads from it fail.
-func (s *server) kill() { _ = s.cmd.Process.Kill() }
-
 // dial connects to the server, which may still be opening the image, and
 // returns the socket.
 func (s *server) dial(ctx context.Context) (int, error) {
@@ -132,7 +94,7 @@ func (s *server) dial(ctx context.Context) (int, error) {
 		select {
 		case <-ctx.Done():
 			return -1, context.Cause(ctx)
-		case <-s.exited:
+		case <-s.Exited():
 			return -1, s.failure()
 		case <-limit:
 			return -1, fmt.Errorf("%s did not open its socket within %v", Program, startLimit)
@@ -154,15 +116,9 @@ func (s *server) connect() (int, error) {
 	return fd, nil
 }
 
-// failure is why the server has ended by itself, in its own words. It is nil
-// while the server runs.
+// failure is why the server has ended by itself, in its own words.
 func (s *server) failure() error {
-	select {
-	case <-s.exited:
-	default:
-		return nil
-	}
-	message := s.stderr.String()
+	message := s.Messages()
 	switch {
 	case strings.Contains(message, "Is another process using the image"):
 		return ErrInUse
@@ -170,31 +126,4 @@ func (s *server) failure() error {
 		return fmt.Errorf("%s ended unexpectedly: %v", Program, s.cmd.ProcessState)
 	}
 	return fmt.Errorf("%s ended: %s", Program, message)
-}
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu   sync.Mutex
-	kept []byte
-}
-
-const tailSize = 4096
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.kept = append(t.kept, p[max(0, len(p)-tailSize):]...)
-	t.kept = t.kept[max(0, len(t.kept)-tailSize):]
-	return len(p), nil
-}
-
-// String is what was kept as one line, without the program's name before each.
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	lines := strings.Split(strings.TrimSpace(string(t.kept)), "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimPrefix(strings.TrimSpace(line), Program+": ")
-	}
-	return strings.Join(lines, "; ")
 }
