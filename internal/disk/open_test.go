@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/packer-maas/packer-plugin-maas/internal/disk"
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/disktest"
+	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/fstest"
 )
 
 // patch overwrites bytes of a file.
@@ -88,6 +90,22 @@ func TestOpenErrors(t *testing.T) {
 					t.Errorf("error %q, want %q", err, test.want)
 				}
 			})
+		}
+	}
+}
+
+// A file can have more bytes than numbers have room to round them up.
+func TestOpenEndless(t *testing.T) {
+	path := fstest.Sparse(t, 1<<30, 0, "true") // in memory, which knows no largest file
+	for size, want := range map[int64]string{math.MaxInt64: "larger than any can be", math.MaxInt64 - 511: "larger than any can be", 1 << 62: ""} {
+		if err := os.Truncate(path, size); err != nil {
+			t.Skipf("no file of %d bytes here: %v", size, err)
+		}
+		d, err := disk.Open(t.Context(), path, disk.Options{Format: "raw"})
+		if want == "" && err == nil && d.Size() == size {
+			_ = d.Close()
+		} else if want == "" || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes: error is %v", size, err)
 		}
 	}
 }

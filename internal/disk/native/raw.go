@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"github.com/packer-maas/packer-plugin-maas/internal/disk/extent"
 )
+
+// maxSize leaves room to round sizes up; QEMU's limit (BDRV_MAX_LENGTH) is the
+// same.
+const maxSize = math.MaxInt64 - (1<<30 - 1)
 
 // raw is a file, or a block device, that holds a disk byte for byte.
 type raw struct {
@@ -21,6 +26,9 @@ func openRaw(ctx context.Context, file *os.File) (reader, error) {
 	size, err := file.Seek(0, io.SeekEnd) // unlike stat, it knows block devices
 	if err != nil {
 		return nil, fmt.Errorf("find size: %w", err)
+	}
+	if size > maxSize {
+		return nil, fmt.Errorf("a disk of %d bytes is larger than any can be", size)
 	}
 	extents := extent.New((size + sectorSize - 1) / sectorSize * sectorSize)
 	if err := addStored(ctx, file, size, extents); err != nil {
