@@ -28,6 +28,9 @@ type Options struct {
 	InProcess bool
 	// Log, if set, is told how the image is read.
 	Log func(message string)
+	// Files, if set, is told which files the image is read from, itself first,
+	// before they are opened to be read: backing files, and the parts of a VMDK.
+	Files func(files []string)
 }
 
 // Formats are the formats that Open knows.
@@ -66,6 +69,9 @@ func open(ctx context.Context, path string, opts Options) (backend, error) {
 	chain, err := imageChain(ctx, path, format, opts.Format != "")
 	if err != nil {
 		return nil, err
+	}
+	if opts.Files != nil {
+		opts.Files(filesOf(path, format, chain))
 	}
 	locks, err := holdAll(path, chain)
 	if err != nil {

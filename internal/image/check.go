@@ -17,8 +17,8 @@ const maxFileName = 255
 // seen now: for asking before a long build. A folder that does not exist yet is
 // no error if it can be made.
 func CheckOutput(path string, force bool) error {
-	if base := filepath.Base(path); len(base)+len(checksumEnding) > maxFileName {
-		return fmt.Errorf("the name %q is too long: with %s behind it, it must fit in %d bytes", base, checksumEnding, maxFileName)
+	if base := filepath.Base(path); len(base)+len(ChecksumEnding) > maxFileName {
+		return fmt.Errorf("the name %q is too long: with %s behind it, it must fit in %d bytes", base, ChecksumEnding, maxFileName)
 	}
 	if err := checkFolder(filepath.Dir(path)); err != nil {
 		return err
@@ -26,7 +26,7 @@ func CheckOutput(path string, force bool) error {
 	if err := replaceable(path, force); err != nil {
 		return err
 	}
-	return replaceable(path+checksumEnding, true)
+	return replaceable(path+ChecksumEnding, true)
 }
 
 // checkFolder says whether files can be made in a folder, or the folder

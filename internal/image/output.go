@@ -15,8 +15,8 @@ import (
 	"syscall"
 )
 
-// checksumEnding makes the name of an image's checksum out of the image's.
-const checksumEnding = ".sha256"
+// ChecksumEnding makes the name of an image's checksum out of the image's.
+const ChecksumEnding = ".sha256"
 
 // Output is a file that appears under its name when it is complete, and its
 // checksum beside it. Until then it is hidden: ".<name>.partial-<random>".
@@ -36,7 +36,7 @@ func Create(path string, force bool) (*Output, error) {
 		return nil, err
 	}
 	// A checksum without its image is always replaced.
-	if err := replaceable(path+checksumEnding, true); err != nil {
+	if err := replaceable(path+ChecksumEnding, true); err != nil {
 		return nil, err
 	}
 	f, err := createPartial(path)
@@ -150,7 +150,7 @@ func (o *Output) Commit() (err error) {
 	if o.file == nil {
 		return fmt.Errorf("commit %s: %w", o.path, os.ErrClosed)
 	}
-	sumPath := o.path + checksumEnding
+	sumPath := o.path + ChecksumEnding
 	sum, err := createPartial(o.path) // no longer than the name that was possible before
 	if err != nil {
 		return err

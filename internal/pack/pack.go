@@ -33,6 +33,9 @@ type Job struct {
 	KeepFreeSpace bool // of a whole disk: pack also what no file owns
 
 	Output string
+	// Beside are files that are written about the image later, and so must not
+	// be any of the disk's either.
+	Beside []string
 	Image  image.Options
 	// Look gathers the facts that checks need, on the way.
 	Look bool
@@ -63,23 +66,25 @@ func Run(ctx context.Context, job Job, to Reporter) (result Result, err error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if job.replacesDisk() {
-		return Result{}, fmt.Errorf("%s is the disk itself; the image must go elsewhere", job.Output)
-	}
-	job.Image.Confirm = unchanged(append([]string{job.Disk}, job.MoreDisks...))
-	d, err := disk.Open(ctx, job.Disk, disk.Options{Format: job.Format, Log: to.Say})
+	var read sources
+	opts := disk.Options{Format: job.Format, Log: to.Say, Files: read.add}
+	d, err := disk.Open(ctx, job.Disk, opts)
 	if err != nil {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	for _, path := range job.MoreDisks {
-		more, err := disk.Open(ctx, path, disk.Options{Format: job.Format, Log: to.Say})
+		more, err := disk.Open(ctx, path, opts)
 		if err != nil {
 			return Result{}, err
 		}
 		defer more.Close()
 		job.System.MoreDisks = append(job.System.MoreDisks, more)
 	}
+	if err := job.checkKeeps(read.paths); err != nil {
+		return Result{}, err
+	}
+	job.Image.Confirm = read.unchanged
 
 	if image.IsDisk(job.Image.Filetype) {
 		result, err = packDisk(ctx, d, job, to)
@@ -124,22 +129,6 @@ func packTree(ctx context.Context, d disk.Disk, job Job, epoch time.Time, to Rep
 		result.Facts = &facts.Facts{Tree: seen.Tree(ctx)}
 	}
 	return result, nil
-}
-
-// replacesDisk says whether the image would take the disk's own place. One that
-// replaces a symbolic link to the disk does not.
-func (job Job) replacesDisk() bool {
-	to, err := os.Lstat(job.Output)
-	if err != nil {
-		return false
-	}
-	for _, path := range append([]string{job.Disk}, job.MoreDisks...) {
-		// Opening one that is not there tells why.
-		if from, err := os.Stat(path); err == nil && os.SameFile(from, to) {
-			return true
-		}
-	}
-	return false
 }
 
 func (job Job) layers() []system.Layer {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/packer-maas/packer-plugin-maas/internal/filesystem/fstest"
 	"github.com/packer-maas/packer-plugin-maas/internal/image"
 	"github.com/packer-maas/packer-plugin-maas/internal/pack"
 )
@@ -40,5 +41,18 @@ func TestRunWhileWritten(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: replaced: %v", filetype, err)
 		}
+	}
+}
+
+// A backing file that is written to meanwhile gives no image either.
+func TestRunWhileBackingWritten(t *testing.T) {
+	fstest.RequireTool(t, "qemu-img")
+	raw := smallSystem(t)
+	top := raw + ".qcow2"
+	fstest.Run(t, "qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", raw, top)
+	job := pack.Job{Disk: top, Output: filepath.Join(t.TempDir(), "out")}
+	_, err := pack.Run(t.Context(), job, meanwhile{logReporter{t}, func() { writeAt(t, raw, "x", 100<<10) }})
+	if err == nil || !strings.Contains(err.Error(), raw+" was written to while it was read") {
+		t.Errorf("error is %v", err)
 	}
 }

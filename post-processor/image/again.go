@@ -9,7 +9,12 @@ import (
 
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/packer-maas/packer-plugin-maas/internal/image"
 )
+
+// againEnding makes the template's name out of the image's.
+const againEnding = ".upload/upload.pkr.hcl"
 
 // again writes a template beside an image that was not uploaded, and returns
 // the command that sends the image with it, from any folder. The API key is
@@ -17,19 +22,19 @@ import (
 // template that made it, and `packer build .` takes all templates of a folder.
 // The image was checked, so it is not looked into again, unless it is one that
 // fails checks, which are to be ignored then.
-func (u *Upload) again(image, filetype string, ignore []string) (string, error) {
-	image, err := filepath.Abs(image)
+func (u *Upload) again(path, filetype string, ignore []string) (string, error) {
+	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
 	}
-	folder := image + ".upload"
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	template := path + againEnding
+	if err := os.MkdirAll(filepath.Dir(template), 0o755); err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "upload.pkr.hcl"), u.template(image, filetype, ignore), 0o644); err != nil {
+	if err := image.WriteBeside(template, u.template(path, filetype, ignore)); err != nil {
 		return "", err
 	}
-	return "packer build " + shellQuote(folder), nil
+	return "packer build " + shellQuote(filepath.Dir(template)), nil
 }
 
 // template is a template that only uploads an image.

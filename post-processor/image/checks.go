@@ -34,6 +34,11 @@ const (
 	sbomEnding     = ".sbom.cdx.json"
 )
 
+// beside are all files that may be written about an image, but for its checksum.
+func beside(image string) []string {
+	return []string{image + reportEnding, image + packagesEnding, image + sbomEnding, image + againEnding}
+}
+
 // checkChecks says what is wrong with the options about checks.
 func (c *Config) checkChecks() error {
 	if c.Checks == "" {

@@ -89,6 +89,11 @@ func (c *Config) takeReady(ctx context.Context, a *artifact) error {
 	if err := matchesFiletype(c.Image, c.Filetype); err != nil {
 		return err
 	}
+	for _, path := range beside(c.Image) {
+		if pack.Replaces(path, []string{c.Image}) != "" {
+			return fmt.Errorf("image = %q leads to %s, where a file about it goes: name the image itself", c.Image, path)
+		}
+	}
 	a.path, a.ready = c.Image, true
 	a.result.Size = info.Size()
 	a.result.SHA256, err = image.Digest(ctx, c.Image)
@@ -111,6 +116,7 @@ func (c *Config) pack(ctx context.Context, ui packersdk.Ui, input packersdk.Arti
 		job.Output = filepath.Join(filepath.Dir(dir), filepath.Base(job.Output))
 		ui.Error(fmt.Sprintf("output = %q is inside the builder's folder, which Packer deletes; the image goes to %s", c.Output, job.Output))
 	}
+	job.Beside = beside(job.Output)
 	if err := os.MkdirAll(filepath.Dir(job.Output), 0o755); err != nil {
 		return fmt.Errorf("create the folder of %s: %w", job.Output, err)
 	}
