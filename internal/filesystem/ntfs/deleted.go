@@ -35,30 +35,21 @@ const maxRemains = 1 << 20
 // remains are what the file table holds of the content of deleted files: small
 // files lie in their records, and stay there.
 type remains struct {
-	fs       *FS
 	table    *content
-	raw      []byte
 	segments []filesystem.Segment
 }
 
-// add looks at a record that is not in use.
-func (r *remains) add(number int64) error {
-	size := r.fs.ntfs.GetRecordSize()
-	if r.raw == nil {
-		r.raw = make([]byte, size)
-	}
-	if _, err := r.table.ReadAt(r.raw, number*size); err != nil {
-		return err
-	}
-	if !bytes.HasPrefix(r.raw, []byte("FILE")) {
+// add looks at a record that is not in use, as it is on the volume.
+func (r *remains) add(raw []byte, number int64) error {
+	if !bytes.HasPrefix(raw, []byte("FILE")) {
 		return nil // it was never used
 	}
-	old, err := deletedContent(r.raw)
+	old, err := deletedContent(raw)
 	if err != nil {
 		return err
 	}
 	for _, part := range old {
-		r.segments = append(r.segments, r.table.segments(number*size+part.Offset, part.Length)...)
+		r.segments = append(r.segments, r.table.segments(number*int64(len(raw))+part.Offset, part.Length)...)
 	}
 	if len(r.segments) > maxRemains {
 		return errors.New("it and those before it hold too many parts of deleted files")

@@ -6,8 +6,6 @@ import (
 	"iter"
 	"math"
 
-	"www.velocidex.com/golang/go-ntfs/parser"
-
 	"github.com/packer-maas/packer-plugin-maas/internal/filesystem"
 )
 
@@ -43,6 +41,19 @@ func (fs *FS) Free() iter.Seq2[filesystem.Segment, error] {
 type bitmap []byte
 
 func (b bitmap) has(cluster int64) bool { return b[cluster/8]>>(cluster%8)&1 != 0 }
+
+// set sets the bits of the clusters from at to end.
+func (b bitmap) set(at, end int64) {
+	for at < end {
+		if at%8 == 0 && end-at >= 8 {
+			b[at/8] = math.MaxUint8
+			at += 8
+			continue
+		}
+		b[at/8] |= 1 << (at % 8)
+		at++
+	}
+}
 
 // skip returns the first cluster from at to end that is not as all those in a
 // byte of the given value.
@@ -98,84 +109,4 @@ func (fs *FS) readBitmap(number int64, kind uint64, count int64) (bitmap, error)
 		return nil, fmt.Errorf("file record %d: bitmap: %w", number, err)
 	}
 	return b, nil
-}
-
-// checkOwned looks through the table of files for clusters that the bitmap says
-// are free, and for what is left in it of deleted files.
-func (fs *FS) checkOwned(used bitmap) ([]filesystem.Segment, error) {
-	table, err := fs.content(recordMFT, typeData)
-	if err != nil {
-		return nil, err
-	}
-	count := table.size / fs.ntfs.GetRecordSize()
-	if count > maxRecords {
-		return nil, fmt.Errorf("$MFT: %d records", count)
-	}
-	inUse, err := fs.readBitmap(recordMFT, typeBitmap, count)
-	if err != nil {
-		return nil, err
-	}
-	left := remains{fs: fs, table: table}
-	for number := range count {
-		if err := fs.checkRecord(number, inUse.has(number), used); err != nil {
-			return nil, fmt.Errorf("file record %d: %w", number, err)
-		}
-		if inUse.has(number) {
-			continue
-		}
-		if err := left.add(number); err != nil {
-			return nil, fmt.Errorf("file record %d, of a deleted file: %w", number, err)
-		}
-	}
-	return left.sorted()
-}
-
-// checkRecord looks at the runs that a record lists itself. What it lists in
-// others is looked at with these.
-func (fs *FS) checkRecord(number int64, inUse bool, used bitmap) error {
-	record, err := fs.record(number)
-	if err != nil {
-		if inUse {
-			return err
-		}
-		return nil // it may never have been written
-	}
-	if !record.Flags().IsSet("ALLOCATED") {
-		return nil
-	}
-	if !inUse {
-		return errors.New("in use, but free by $MFT's own bitmap")
-	}
-	end := int64(record.Mft_entry_size())
-	for at := int64(record.Attribute_offset()); at+16 <= end; {
-		a := fs.ntfs.Profile.NTFS_ATTRIBUTE(record.Reader, at)
-		length := int64(a.Length())
-		if length == 0 || a.Type().Value == math.MaxUint32 {
-			break
-		}
-		if length > end-at {
-			return fmt.Errorf("an attribute of %d bytes at byte %d of %d", length, at, end)
-		}
-		if err := fs.checkAttribute(a, used); err != nil {
-			return err
-		}
-		at += length
-	}
-	return nil
-}
-
-func (fs *FS) checkAttribute(a *parser.NTFS_ATTRIBUTE, used bitmap) error {
-	if a.IsResident() {
-		return nil
-	}
-	runs, err := fs.runs(a)
-	if err != nil {
-		return err
-	}
-	for _, run := range runs {
-		if end := run.Offset + run.Length; !isHole(run) && used.skip(run.Offset, math.MaxUint8, end) < end {
-			return fmt.Errorf("$Bitmap says that clusters are free among its %d+%d", run.Offset, run.Length)
-		}
-	}
-	return nil
 }

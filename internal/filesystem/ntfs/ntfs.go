@@ -24,11 +24,15 @@ var le = binary.LittleEndian
 // Records of the master file table that have a fixed number.
 const (
 	recordMFT    = 0
+	recordMirror = 1
 	recordLog    = 2
 	recordVolume = 3
 	recordRoot   = 5
 	recordBitmap = 6
 )
+
+// mirrored is how many records have a copy.
+const mirrored = 4
 
 // Types of attributes.
 const (

@@ -2,6 +2,8 @@ package ntfs_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -230,9 +232,23 @@ func TestRefused(t *testing.T) {
 			// $VOLUME_INFORMATION: its header, then version 3.1, then flags.
 			patch(t, image, "\x70\x00\x00\x00\x28\x00\x00\x00", 34, 1, 0)
 		}, "chkdsk"},
-		"bad record":  {func(t *testing.T, image string) { patch(t, image, "FILE0", 0, 'B', 'A', 'A', 'D') }, `it begins with "BAAD"`},
-		"cut short":   {func(t *testing.T, image string) { fstest.Run(t, "truncate", "-s", "5M", image) }, "the disk is cut short"},
-		"owned":       {func(t *testing.T, image string) { free(t, image, 3413+100) }, "$Bitmap says that clusters are free among its"},
+		"bad record": {func(t *testing.T, image string) { patch(t, image, "FILE0", 0, 'B', 'A', 'A', 'D') }, `it begins with "BAAD"`},
+		"cut short":  {func(t *testing.T, image string) { fstest.Run(t, "truncate", "-s", "5M", image) }, "the disk is cut short"},
+		"owned":      {func(t *testing.T, image string) { free(t, image, 3413+100) }, "$Bitmap says that clusters are free among its"},
+		"its copy": {func(t *testing.T, image string) {
+			data, err := os.ReadFile(image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// By the boot sector.
+			at := int64(data[13]) * 512 * int64(binary.LittleEndian.Uint64(data[0x38:]))
+			writeAt(t, image, at+1024+0x40, []byte("other"))
+		}, "its copy in $MFTMirr is another"},
+		"number": {func(t *testing.T, image string) { writeAt(t, image, windowsTable+40*1024+0x2c, []byte{41}) }, "file record 40: it says that it is number 41"},
+		"attribute": {func(t *testing.T, image string) {
+			// The first of a file, with all that it owns behind it.
+			writeAt(t, image, windowsTable+40*1024+0x38+4, make([]byte, 4))
+		}, "file record 40: an attribute of 0 bytes"},
 		"boot sector": {func(t *testing.T, image string) { free(t, image, 0) }, "the boot sector is free"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -246,6 +262,18 @@ func TestRefused(t *testing.T) {
 				t.Errorf("error is %v, want one that says %q", err, c.want)
 			}
 		})
+	}
+}
+
+func writeAt(t *testing.T, image string, at int64, b []byte) {
+	t.Helper()
+	f, err := os.OpenFile(image, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt(b, at)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
