@@ -62,8 +62,8 @@ func Shrink(d Changeable) ([]Partition, error) {
 	if len(left) == 0 {
 		return nil, errors.New("there are no partitions")
 	}
-	last := left[len(left)-1]
-	return gone, cut(d, table.SectorSize, last.Offset+last.Size, gone)
+	first, last := left[0], left[len(left)-1]
+	return gone, cut(d, table.SectorSize, first.Offset, last.Offset+last.Size, gone)
 }
 
 // isEmpty says whether a partition is all zeros.
@@ -84,9 +84,9 @@ func isEmpty(d disk.Disk, p Partition) (bool, error) {
 	return true, nil
 }
 
-// cut writes the table for a disk that ends soon after used bytes, and cuts it
-// there.
-func cut(d Changeable, sector, used int64, gone []Partition) error {
+// cut writes the table for a disk whose partitions are in the bytes from first to
+// used, and cuts it soon after those.
+func cut(d Changeable, sector, first, used int64, gone []Partition) error {
 	header, err := readGPTHeader(d, sector, 1)
 	if err != nil {
 		return err
@@ -98,6 +98,12 @@ func cut(d Changeable, sector, used int64, gone []Partition) error {
 		if size = d.Size(); len(gone) == 0 {
 			return nil
 		}
+	}
+	switch {
+	case int64(header.entries)*sector+length > first:
+		return fmt.Errorf("the partition table, at sector %d, is not in front of the partitions", header.entries)
+	case used+backup+sector > size/sector*sector:
+		return errors.New("the partitions leave no room for the table's backup behind them")
 	}
 	raw, err := readFull(d, sector, sector)
 	if err != nil {

@@ -2,6 +2,7 @@ package partition_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -153,6 +154,115 @@ func TestShrinkRefuses(t *testing.T) {
 	for path, want := range map[string]string{mbr: "is mbr", damaged: "is not in order"} {
 		if _, _, err := shrink(t, path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want one that says %q", err, want)
+		}
+	}
+}
+
+// Whatever is odd about a table, what comes out is in order, and what is in the
+// partitions that are left is as before.
+func TestShrinkOdd(t *testing.T) {
+	two := []string{"-n=1:2048:+3M", "-n=2:0:+2M"}
+	for name, c := range map[string]struct {
+		size int64
+		args []string
+		odd  func(t *testing.T, path string)
+		want int64 // MiB
+	}{
+		"large table":   {16 << 20, append([]string{"--resize-table=1024"}, two...), nil, 5},
+		"moved table":   {16 << 20, append(two, "--move-main-table=1500"), nil, 5},
+		"unaligned":     {16 << 20, []string{"-a=1", "-n=3:40:3000", "-n=1:3001:9001", "-n=2:0:+1M"}, nil, 5},
+		"size":          {16<<20 + 1024, two, nil, 5},
+		"part sector":   {16 << 20, two, func(t *testing.T, path string) { disktest.Run(t, "", "truncate", "-s", "+100", path) }, 5},
+		"grown":         {12 << 20, two, func(t *testing.T, path string) { disktest.Run(t, "", "truncate", "-s", "16M", path) }, 5},
+		"no backup":     {16 << 20, two, func(t *testing.T, path string) { disktest.Run(t, "", "truncate", "-s", "12M", path) }, 5},
+		"largest MBR":   {16 << 20, two, func(t *testing.T, path string) { write(t, path, 458, "\xff\xff\xff\xff") }, 5},
+		"all of it":     {8 << 20, []string{"-n=1:2048:0"}, nil, 8},
+		"last is small": {8 << 20, []string{"-a=1", "-n=1:2048:16349", "-n=2:16350:16350"}, nil, 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := makeDisk(t, c.size, "sgdisk", "", c.args...)
+			for _, p := range readTable(t, readFile(t, path)).Partitions {
+				if p.Number != 2 {
+					fill(t, path, p.Offset)
+					fill(t, path, p.Offset+p.Size-4)
+				}
+			}
+			if c.odd != nil {
+				c.odd(t, path)
+			}
+			before := readFile(t, path)
+			out, _, err := shrink(t, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := readFile(t, out)
+			if int64(len(after))>>20 != c.want {
+				t.Errorf("%d bytes are left", len(after))
+			}
+			if said := disktest.Run(t, "", "sgdisk", "-v", out); !strings.Contains(said, "No problems found") {
+				t.Errorf("sgdisk says:\n%s", said)
+			}
+			var want []partition.Partition
+			for _, p := range readTable(t, before).Partitions {
+				if p.Number != 2 {
+					want = append(want, p)
+				}
+			}
+			if d := cmp.Diff(want, readTable(t, after).Partitions); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+			for _, p := range want {
+				if end := p.Offset + p.Size; !bytes.Equal(before[p.Offset:end], after[p.Offset:end]) {
+					t.Errorf("what is in partition %d has changed", p.Number)
+				}
+			}
+		})
+	}
+}
+
+// write writes a text into a file.
+func write(t *testing.T, path string, offset int64, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte(text), offset); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A table that leaves no room for what has to be written is refused.
+func TestShrinkWithoutRoom(t *testing.T) {
+	le := binary.LittleEndian
+	move := func(data []byte, sector uint64) {
+		copy(data[sector*512:], data[1024:34*512])
+		clear(data[1024 : 34*512])
+		le.PutUint64(data[512+72:], sector)
+	}
+	sound := readFile(t, makeDisk(t, 8<<20, "sgdisk", "", "-n=1:2048:+1M", "-n=2:0:+1M"))
+	for want, damage := range map[string]func(data []byte){
+		"no room for the table's backup": func(data []byte) { // an empty partition is in the last sector
+			last := uint64(len(data)/512 - 1)
+			le.PutUint64(data[1024+40:], last-1)
+			le.PutUint64(data[1024+128+32:], last)
+			le.PutUint64(data[1024+128+40:], last)
+			clear(data[last*512:])
+		},
+		"at sector 14336, is not in front": func(data []byte) { move(data, 7<<20/512) },
+		"at sector 3072, is not in front":  func(data []byte) { move(data, 3<<19/512) },
+	} {
+		data := bytes.Clone(sound)
+		copy(data[1<<20:], "data")
+		damage(data)
+		seal(data, 512, 512)
+		path := filepath.Join(t.TempDir(), "disk.raw")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, gone, err := shrink(t, path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("gone are %v, error is %v, want one that says %q", gone, err, want)
 		}
 	}
 }
