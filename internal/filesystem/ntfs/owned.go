@@ -179,7 +179,11 @@ func (o *owners) runs(attribute []byte) error {
 			return err
 		}
 	}
-	if want := int64(le.Uint64(attribute[attributeLast:])) + 1 - int64(le.Uint64(attribute[attributeFirst:])); count != want {
+	first, last := int64(le.Uint64(attribute[attributeFirst:])), int64(le.Uint64(attribute[attributeLast:]))
+	if first == 0 && last == 0 {
+		return nil // some leave it at that where the list is the only one
+	}
+	if want := last + 1 - first; count != want {
 		return fmt.Errorf("%d clusters of %d", count, want)
 	}
 	return nil

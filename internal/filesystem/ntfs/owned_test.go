@@ -32,6 +32,7 @@ func TestRuns(t *testing.T) {
 		"two runs, a hole between": {nonResident(0x28, 0x11, 0x10, 0x00, 0x01, 0x08, 0x21, 0x10, 0x80, 0x00, 0), ""},
 		"backwards":                {nonResident(2, 0x21, 1, 0xbf, 0x00, 0x11, 1, 0x80, 0), ""},
 		"none":                     {nonResident(0, 0), ""},
+		"last cluster not said":    {nonResident(1, 0x11, 2, 5, 0), ""},
 		"number of clusters":       {nonResident(3, 0x11, 2, 5, 0), "2 clusters of 3"},
 		"free":                     {nonResident(2, 0x11, 2, 63, 0), "$Bitmap says that clusters are free among its 63+2"},
 		"of another":               {nonResident(2, 0x21, 2, 149, 0, 0), "another owns clusters among its 149+2"},
