@@ -66,6 +66,11 @@ func open(ctx context.Context, path string, opts Options) (backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	if format == formatRaw && opts.Format != "" { // a wrong one of the others cannot be read
+		if looks, err := imageFormat(path, ""); err == nil && looks != formatRaw {
+			opts.Log(fmt.Sprintf("Note: %s begins like a %s image, but is to be read as raw: a disk with no partitions may come of that.", path, looks))
+		}
+	}
 	chain, err := imageChain(ctx, path, format, opts.Format != "")
 	if err != nil {
 		return nil, err

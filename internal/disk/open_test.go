@@ -149,6 +149,20 @@ func TestUntrustedContent(t *testing.T) {
 	}
 }
 
+// Who has a qcow2 image read as raw is told.
+func TestReadAsRaw(t *testing.T) {
+	disktest.Require(t, "qemu-img")
+	for format, want := range map[string]bool{"qcow2": true, "raw": false} {
+		path := filepath.Join(t.TempDir(), "disk")
+		disktest.Run(t, filepath.Dir(path), "qemu-img", "create", "-q", "-f", format, path, "1M")
+		said := ""
+		openDisk(t, path, disk.Options{Format: "raw", Log: func(m string) { said += m }})
+		if strings.Contains(said, "begins like a qcow2 image") != want {
+			t.Errorf("%s: said %q", format, said)
+		}
+	}
+}
+
 // A virtual machine that writes to an image keeps us from reading it, and what
 // is over it.
 func TestInUse(t *testing.T) {

@@ -159,9 +159,12 @@ func checkTable(d disk.Disk, to Reporter) error {
 // says more of that.
 func checkPartitions(volumes []*system.Volume, found bool, to Reporter) error {
 	var unread []string
-	partitions := 0
+	partitions, bare := 0, ""
 	for _, v := range volumes {
 		if v.Partition.Number == 0 {
+			if v.Type != "" {
+				bare = ", it holds " + v.Type
+			}
 			continue
 		}
 		partitions++
@@ -181,7 +184,7 @@ func checkPartitions(volumes []*system.Volume, found bool, to Reporter) error {
 	}
 	switch {
 	case partitions == 0:
-		return fmt.Errorf("the disk has no partitions: curtin, which writes a whole disk to the machine, looks for the system on its partitions only; pack it as tgz, or give the disk a partition table")
+		return fmt.Errorf("the disk has no partitions%s: curtin, which writes a whole disk to the machine, looks for the system on its partitions only; pack it as tgz, or give the disk a partition table", bare)
 	case found:
 	case len(unread) > 0:
 		to.Say(fmt.Sprintf("Note: curtin needs a folder /curtin on one of the partitions; there is none on those that can be read here, and %s cannot be.",

@@ -107,8 +107,8 @@ func TestRunRefusesWholeDisk(t *testing.T) {
 		job  pack.Job
 		want string
 	}{
-		"bare":     {pack.Job{Disk: smallSystem(t)}, "the disk has no partitions"},
-		"empty":    {pack.Job{Disk: empty(t)}, "the disk has no partitions"},
+		"bare":     {pack.Job{Disk: smallSystem(t)}, "the disk has no partitions, it holds ext4: "},
+		"empty":    {pack.Job{Disk: empty(t)}, "the disk has no partitions: "},
 		"short":    {pack.Job{Disk: short}, "cut short, or its partition table is damaged: gpt: partition 2"},
 		"overlay":  {pack.Job{Disk: disk, Overlay: t.TempDir()}, "ext4 cannot be written here"},
 		"hooks":    {pack.Job{Disk: disk, CurtinHooks: t.TempDir(), System: system.Options{Root: "2"}}, "names 0 volumes"},
